@@ -1,0 +1,82 @@
+"""What goes to a model and what comes back, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Union
+
+import msgspec
+
+from .endpoint import Protocol
+
+Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, before it becomes HTTP; change one with ``replace``.
+
+    Attributes:
+        messages: the conversation (chat protocol).
+        prompt: the text to continue (completions protocol).
+        parameters: the rest of the body: ``max_tokens``, ``temperature``, ``stop``, ...
+        headers: additional HTTP headers.
+        sample_id: the sample that asks; "" for a request of the user's own.
+        repeat: which repeat of the sample, from 0.
+    """
+
+    messages: tuple[Message, ...] = ()
+    prompt: str | None = None
+    parameters: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    sample_id: str = ""
+    repeat: int = 0
+
+    @property
+    def protocol(self) -> Protocol:
+        return Protocol.CHAT if self.prompt is None else Protocol.COMPLETIONS
+
+    def replace(self, **changes: object) -> Request:
+        return msgspec.structs.replace(self, **changes)
+
+    def body(self, model_id: str) -> dict[str, Json]:
+        """The JSON body: the parameters may name another model, which then wins."""
+        text: dict[str, Json] = (
+            {"messages": [{"role": m.role, "content": m.content} for m in self.messages]}
+            if self.prompt is None
+            else {"prompt": self.prompt}
+        )
+        return {"model": model_id, **text, **self.parameters}
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one request, as the server counts them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer; change one with ``replace``.
+
+    Attributes:
+        text: the model's words ("" where it said nothing).
+        finish_reason: ``stop``, ``length``, ...; None where the server does not say.
+        reasoning: what the server gave as reasoning apart from the answer.
+        seconds: from sending the request to having the whole answer.
+    """
+
+    text: str
+    finish_reason: str | None = None
+    reasoning: str | None = None
+    usage: Usage = Usage()
+    seconds: float = 0.0
+
+    def replace(self, **changes: object) -> Response:
+        return msgspec.structs.replace(self, **changes)

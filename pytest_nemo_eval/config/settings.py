@@ -1,0 +1,181 @@
+"""Everything that a suite file may hold, as frozen values: the four sections of NeMo Evaluator's deployment page.
+
+A field's name is its YAML key, its type what the key takes, its docstring what it means.
+``merge.py`` lays command line and file over each other; ``check.py`` explains what is wrong with a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ..chat import Json
+
+Limit = int | float
+"""A count of samples, or a fraction of them between 0 and 1."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all sections: unknown keys are refused."""
+
+
+class DeploymentSettings(Settings, frozen=True, kw_only=True):
+    """``deployment``: what serves the model.
+
+    Attributes:
+        type: the backend's name.
+        model_path: a folder or a Hugging Face id.
+        served_model_name: what the server calls the model; the last part of ``model_path`` by default.
+        port: None takes a free one.
+        python: the interpreter of the environment that holds the server, where it has one of its own.
+        server_args: further flags of the server, without their dashes; true is a flag without a value.
+        environment: further variables for the server; never a key.
+        timeout: how long the start may take, in seconds.
+    """
+
+    type: str = "vllm"
+    model_path: str | None = None
+    served_model_name: str | None = None
+    port: int | None = None
+    tensor_parallelism: int | None = None
+    pipeline_parallelism: int | None = None
+    data_parallelism: int | None = None
+    gpu_memory_utilization: float | None = None
+    max_model_len: int | None = None
+    resource_shape: str | None = None
+    python: str | None = None
+    server_args: Mapping[str, str | int | float | bool] = msgspec.field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+    timeout: float | None = None
+
+
+class ExecutionSettings(Settings, frozen=True, kw_only=True):
+    """``execution``: where it runs. ``backend`` is the launcher's name (the page's word for it)."""
+
+    backend: str = "local"
+    partition: str | None = None
+    account: str | None = None
+    nodes: int | None = None
+    gpus_per_node: int | None = None
+    time_limit: str | None = None
+
+
+class EndpointSettings(Settings, frozen=True, kw_only=True):
+    """``target.api_endpoint``: a model that is served already.
+
+    Attributes:
+        url: may end in /v1, /v1/chat/completions or /v1/completions.
+        api_key: ``${NAME}``: the variable that holds the key. A key itself is refused.
+        api_key_name: the same, written as NAME.
+    """
+
+    url: str | None = None
+    model_id: str | None = None
+    api_key: str | None = None
+    api_key_name: str | None = None
+    type: str | None = None
+
+
+class TargetSettings(Settings, frozen=True, kw_only=True):
+    """``target``."""
+
+    api_endpoint: EndpointSettings = EndpointSettings()
+
+
+class ParamSettings(Settings, frozen=True, kw_only=True):
+    """``params`` of a task.
+
+    Attributes:
+        limit_samples: the first so many samples, or that fraction of them.
+        max_new_tokens, temperature, top_p, seed, stop: instead of the benchmark's own.
+        parallelism: requests in flight at most.
+        request_timeout: seconds for one request.
+        max_retries: how often a request that failed is sent again.
+        extra: further fields of the request's body.
+    """
+
+    limit_samples: Limit | None = None
+    max_new_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    parallelism: int | None = None
+    request_timeout: float | None = None
+    max_retries: int | None = None
+    extra: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+
+class DatasetSettings(Settings, frozen=True, kw_only=True):
+    """``dataset`` of a task: other data than the benchmark's own.
+
+    Attributes:
+        path: a file (JSONL, JSON, CSV, each also .gz; parquet with the extra ``hf``), or a folder of ``SPLIT.EXTENSION``
+            files. In a suite file, relative to that file.
+        fewshot_path: the same for the worked examples.
+        id, config, split, revision: a data set of the Hugging Face hub.
+        fields: names of our fields to names of the file's columns, such as ``question: prompt``.
+    """
+
+    path: str | None = None
+    fewshot_path: str | None = None
+    id: str | None = None
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class GateSettings(Settings, frozen=True, kw_only=True):
+    """``gates.METRIC`` of a task: a floor, a ceiling, or both."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class TaskSettings(Settings, frozen=True, kw_only=True):
+    """One of ``evaluation.tasks``.
+
+    Attributes:
+        name: a benchmark, as ``NAME`` or ``NAME:VARIANT``; with ``prompt`` and ``scorer``, a name of your own.
+        prompt: the question's text, with ``{field}`` for the columns of the data.
+        scorer: the name of a scorer.
+        gates: thresholds by metric, such as ``accuracy: {min: 0.55}``.
+        tier: critical, supporting or advisory; an advisory task never fails the session.
+        num_fewshot: worked examples before the question.
+        subsets: only samples of these categories.
+        matrix: key to list of values: one item for each combination.
+        repeats: how often each sample is asked.
+        max_errors: samples that may end in an error.
+        tags: pytest marks for ``-m``.
+    """
+
+    name: str
+    params: ParamSettings = ParamSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    prompt: str | None = None
+    scorer: str | None = None
+    gates: Mapping[str, GateSettings] = msgspec.field(default_factory=dict)
+    tier: str = "supporting"
+    num_fewshot: int | None = None
+    subsets: tuple[str, ...] = ()
+    matrix: Mapping[str, tuple[Json, ...]] = msgspec.field(default_factory=dict)
+    repeats: int | None = None
+    max_errors: int = 0
+    tags: tuple[str, ...] = ()
+
+
+class EvaluationSettings(Settings, frozen=True, kw_only=True):
+    """``evaluation``."""
+
+    tasks: tuple[TaskSettings, ...] = ()
+
+
+class SuiteSettings(Settings, frozen=True, kw_only=True):
+    """A whole suite file. A section that the file does not have is None."""
+
+    deployment: DeploymentSettings | None = None
+    execution: ExecutionSettings | None = None
+    evaluation: EvaluationSettings = EvaluationSettings()
+    target: TargetSettings | None = None

@@ -1,0 +1,63 @@
+"""The error tree: one class for each thing that can break.
+
+    EvalError                      everything that is not a verdict; pytest reports it as ERROR
+    ├── ConfigError                what the user asked for cannot be done as written
+    ├── DatasetError               samples are missing, unreadable or of the wrong shape
+    ├── DeploymentError            a server could not be started, or died
+    ├── EndpointError              the endpoint did not answer, or not usefully
+    │   ├── RejectedRequestError   it refused this request (400, 413, 422): an error of one sample
+    │   └── AccessError            it refuses every request (401, 403, 404): ends the benchmark
+    ├── ScorerError                a scorer could not rule
+    └── EvaluationError            a benchmark could not be finished: too many errored samples
+    GateFailure (AssertionError)   a gate was missed; pytest reports it as FAILED
+    └── GateInconclusive           too little evidence either way
+
+Each message says what was tried, what happened, and what to do next.
+Errors of libraries are mapped to these once, where the library is called.
+"""
+
+from __future__ import annotations
+
+
+class EvalError(Exception):
+    """Something broke that says nothing about the model."""
+
+
+class ConfigError(EvalError):
+    """A setting is wrong, contradictory, or not available."""
+
+
+class DatasetError(EvalError):
+    """Samples are missing, unreadable or of the wrong shape."""
+
+
+class DeploymentError(EvalError):
+    """A server could not be started or died; the message holds its log's telling lines."""
+
+
+class EndpointError(EvalError):
+    """The endpoint did not answer, or its answer could not be read."""
+
+
+class RejectedRequestError(EndpointError):
+    """The endpoint refused one request (HTTP 400, 413, 422)."""
+
+
+class AccessError(EndpointError):
+    """The endpoint refuses every request (HTTP 401, 403, 404)."""
+
+
+class ScorerError(EvalError):
+    """A scorer could not rule on a sample."""
+
+
+class EvaluationError(EvalError):
+    """A benchmark could not be finished; every finished sample is in the Run."""
+
+
+class GateFailure(AssertionError):
+    """A gate was missed."""
+
+
+class GateInconclusive(GateFailure):
+    """There is too little evidence to call a gate passed or missed."""
