@@ -6,14 +6,28 @@ A field's name is its YAML key, its type what the key takes, its docstring what 
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from ..chat import Json
 
-Limit = int | float
+Positive = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+Limit = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(gt=0)]
 """A count of samples, or a fraction of them between 0 and 1."""
+
+
+class Tier(str, enum.Enum):
+    """How much a missed gate weighs."""
+
+    CRITICAL = "critical"
+    SUPPORTING = "supporting"
+    ADVISORY = "advisory"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -37,17 +51,17 @@ class DeploymentSettings(Settings, frozen=True, kw_only=True):
     type: str = "vllm"
     model_path: str | None = None
     served_model_name: str | None = None
-    port: int | None = None
-    tensor_parallelism: int | None = None
-    pipeline_parallelism: int | None = None
-    data_parallelism: int | None = None
-    gpu_memory_utilization: float | None = None
-    max_model_len: int | None = None
+    port: Port | None = None
+    tensor_parallelism: Positive | None = None
+    pipeline_parallelism: Positive | None = None
+    data_parallelism: Positive | None = None
+    gpu_memory_utilization: Annotated[float, Meta(gt=0, le=1)] | None = None
+    max_model_len: Positive | None = None
     resource_shape: str | None = None
     python: str | None = None
     server_args: Mapping[str, str | int | float | bool] = msgspec.field(default_factory=dict)
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
-    timeout: float | None = None
+    timeout: Seconds | None = None
 
 
 class ExecutionSettings(Settings, frozen=True, kw_only=True):
@@ -56,8 +70,8 @@ class ExecutionSettings(Settings, frozen=True, kw_only=True):
     backend: str = "local"
     partition: str | None = None
     account: str | None = None
-    nodes: int | None = None
-    gpus_per_node: int | None = None
+    nodes: Positive | None = None
+    gpus_per_node: Positive | None = None
     time_limit: str | None = None
 
 
@@ -96,14 +110,14 @@ class ParamSettings(Settings, frozen=True, kw_only=True):
     """
 
     limit_samples: Limit | None = None
-    max_new_tokens: int | None = None
+    max_new_tokens: Positive | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] | None = None
-    parallelism: int | None = None
-    request_timeout: float | None = None
-    max_retries: int | None = None
+    parallelism: Positive | None = None
+    request_timeout: Seconds | None = None
+    max_retries: Annotated[int, Meta(ge=0)] | None = None
     extra: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
@@ -157,12 +171,12 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
     prompt: str | None = None
     scorer: str | None = None
     gates: Mapping[str, GateSettings] = msgspec.field(default_factory=dict)
-    tier: str = "supporting"
-    num_fewshot: int | None = None
+    tier: Tier = Tier.SUPPORTING
+    num_fewshot: Annotated[int, Meta(ge=0)] | None = None
     subsets: tuple[str, ...] = ()
     matrix: Mapping[str, tuple[Json, ...]] = msgspec.field(default_factory=dict)
-    repeats: int | None = None
-    max_errors: int = 0
+    repeats: Positive | None = None
+    max_errors: Annotated[int, Meta(ge=0)] = 0
     tags: tuple[str, ...] = ()
 
 

@@ -1,0 +1,54 @@
+"""The event loop and the connections that all clients of a process share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import ExitStack
+from typing import TypeVar
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from httpx_aiohttp import AiohttpTransport
+
+T = TypeVar("T")
+
+
+class Pool:
+    """An event loop in a thread of its own, and one HTTP client on it; both start at first use.
+
+    Fixtures come and go with each test, and connections should not: they belong to the loop, and the loop to the Pool.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._portal: BlockingPortal | None = None
+        self._http: httpx.AsyncClient | None = None
+
+    def start(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
+        """Run a coroutine function on the loop; the Future can be waited for, or cancelled, from any thread."""
+        if self._portal is None:
+            self._portal = self._stack.enter_context(start_blocking_portal("asyncio"))
+        return self._portal.start_task_soon(function)
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """The HTTP client; to be used on the loop."""
+        if self._http is None:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=30.0)
+            self._http = httpx.AsyncClient(transport=AiohttpTransport(limits=limits), follow_redirects=False)
+        return self._http
+
+    def close_connections(self) -> None:
+        """Close every connection: a server that still has one open may refuse to end."""
+        if self._http is not None:
+            http, self._http = self._http, None
+            self.start(http.aclose).result(timeout=10)
+
+    def close(self) -> None:
+        """Close the connections and end the loop. Idempotent."""
+        try:
+            self.close_connections()
+        finally:
+            self._portal = None
+            self._stack.close()

@@ -1,0 +1,168 @@
+"""From settings to a Job: which samples, which prompt, which parameters, which gates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ..benchmarks import Benchmark, custom_benchmark, get_benchmark
+from ..chat import Json, Message, Request
+from ..config.options import EvalSettings
+from ..config.settings import GateSettings, ParamSettings, TaskSettings, Tier
+from ..datasets import DataSource, load_samples, resolve
+from ..endpoint import Protocol
+from ..errors import ConfigError, DatasetError
+from ..gates import Gate, Threshold
+from ..metrics import METRICS
+from ..samples import Sample
+from ..scorers import create_scorer
+
+CONCURRENCY = 32
+REQUEST_SECONDS = 600.0
+RETRIES = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """One benchmark, ready to be asked of an endpoint.
+
+    Attributes:
+        item: how pytest calls it.
+        samples: the questions, in order; ``shots`` the worked examples to choose from.
+        parameters: fields of each request's body beside model and text.
+        data: where the samples come from, in words.
+    """
+
+    item: str
+    benchmark: Benchmark
+    samples: Sequence[Sample]
+    shots: Sequence[Sample]
+    num_fewshot: int
+    parameters: Mapping[str, Json]
+    gates: tuple[Gate, ...]
+    repeats: int
+    concurrency: int
+    max_errors: int
+    request_timeout: float
+    retries: int
+    data: str
+
+    def request(self, sample: Sample, repeat: int, protocol: Protocol) -> Request:
+        """The request that asks a sample."""
+        shots = self.benchmark.choose_shots(sample, self.shots, self.num_fewshot) if self.num_fewshot else ()
+        text = self.benchmark.make_prompt(sample, shots)
+        if protocol is Protocol.CHAT:
+            messages = (Message("user", text),)
+            return Request(messages=messages, parameters=self.parameters, sample_id=sample.id, repeat=repeat)
+        return Request(prompt=text, parameters=self.parameters, sample_id=sample.id, repeat=repeat)
+
+    def prompt_fingerprint(self, protocol: Protocol) -> str:
+        """sha256 over all request bodies without the model's name, in order."""
+        digest = hashlib.sha256()
+        for sample in self.samples:
+            digest.update(msgspec.json.encode(self.request(sample, 0, protocol).body(""), order="deterministic"))
+        return digest.hexdigest()
+
+
+def find_benchmark(task: TaskSettings) -> Benchmark:
+    """The benchmark of a task: a built-in one, or one that the task declares by ``prompt`` and ``scorer``.
+
+    Raises:
+        ConfigError: an unknown name, or half a declaration.
+    """
+    if task.prompt is None:
+        benchmark = get_benchmark(task.name)
+        if task.scorer is None:
+            return benchmark
+        raise ConfigError(f"{task.name} has a scorer of its own: leave scorer out, or declare a benchmark with prompt too")
+    if task.scorer is None:
+        raise ConfigError(f"{task.name} declares a prompt and needs a scorer with it, such as scorer: exact")
+    return custom_benchmark(task.name, task.prompt, create_scorer(task.scorer))
+
+
+def data_source(task: TaskSettings, benchmark: Benchmark, settings: EvalSettings) -> DataSource:
+    """Where a task's samples come from; reads nothing yet.
+
+    Raises:
+        DatasetError: nowhere.
+    """
+    data_root = Path(settings.data).expanduser() if settings.data else None
+    return resolve(benchmark.name, benchmark.data, task.dataset, data_root)
+
+
+def make_gates(gates: Mapping[str, GateSettings], tier: Tier) -> tuple[Gate, ...]:
+    """The gates of a task.
+
+    Raises:
+        ConfigError: a metric that does not exist, or a gate without a bound.
+    """
+    for metric in gates:
+        if metric not in METRICS:
+            raise ConfigError(f"there is no metric {metric} to gate; there are {', '.join(METRICS)}")
+    return tuple(Threshold(metric, gate.min, gate.max, tier) for metric, gate in gates.items())
+
+
+def plan(item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[Gate] = ()) -> Job:
+    """Load what a task needs.
+
+    Args:
+        gates: further ones, beside those of the task.
+
+    Raises:
+        ConfigError, DatasetError: what is wrong with the task or its data.
+    """
+    benchmark = find_benchmark(task)
+    source = data_source(task, benchmark, settings)
+    limit = settings.limit if settings.limit is not None else task.params.limit_samples
+    samples = load_samples(source.rows(), benchmark.make_sample, task.dataset.fields, task.subsets, limit)
+    shots, num_fewshot = _fewshot(task, benchmark, source)
+    params = task.params
+    return Job(
+        item=item,
+        benchmark=benchmark,
+        samples=samples,
+        shots=shots,
+        num_fewshot=num_fewshot,
+        parameters=dict(_parameters(benchmark, params)),
+        gates=(*make_gates(task.gates, task.tier), *gates),
+        repeats=settings.repeats or task.repeats or 1,
+        concurrency=settings.concurrency or params.parallelism or CONCURRENCY,
+        max_errors=task.max_errors,
+        request_timeout=params.request_timeout or REQUEST_SECONDS,
+        retries=RETRIES if params.max_retries is None else params.max_retries,
+        data=source.describe(),
+    )
+
+
+def _fewshot(task: TaskSettings, benchmark: Benchmark, source: DataSource) -> tuple[Sequence[Sample], int]:
+    """The worked examples, and how many stand before a question: the reference's number where the data has them."""
+    wanted = benchmark.num_fewshot if task.num_fewshot is None else task.num_fewshot
+    if not wanted:
+        return (), 0
+    rows = source.fewshot_rows()
+    if rows is None:
+        if task.num_fewshot is None:
+            return (), 0
+        raise DatasetError(
+            f"{task.name} asks for {wanted} worked examples, and {source.describe()} has none: "
+            "set dataset.fewshot_path, or num_fewshot: 0"
+        )
+    return load_samples(rows, benchmark.make_sample, task.dataset.fields, (), None), wanted
+
+
+def _parameters(benchmark: Benchmark, params: ParamSettings) -> Iterator[tuple[str, Json]]:
+    generation = benchmark.generation
+    yield "max_tokens", params.max_new_tokens or generation.max_tokens
+    yield "temperature", generation.temperature if params.temperature is None else params.temperature
+    if params.top_p is not None:
+        yield "top_p", params.top_p
+    if params.seed is not None:
+        yield "seed", params.seed
+    stop = generation.stop if params.stop is None else params.stop
+    if stop:
+        yield "stop", list(stop)
+    yield from params.extra.items()
