@@ -1,0 +1,93 @@
+"""Evaluations of language models as pytest tests.
+
+The names below are the public surface; each is loaded at first use, so that importing the package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .chat import Message, Request, Response, Usage
+    from .client import Client
+    from .endpoint import Endpoint, Protocol, Secret
+    from .errors import EvalError, GateFailure, GateInconclusive
+    from .evaluation import BenchmarkResult
+    from .gates import Gate, GateResult, Threshold, Verdict
+    from .interceptors import CallNext, Interceptor
+    from .metrics import MetricValue
+    from .runs import Run, RunRecord, read_run
+    from .samples import Sample
+    from .scores import SampleResult, Score
+    from .server import ServerAddress, ServerCommand
+
+_HOMES = {
+    "BenchmarkResult": "evaluation",
+    "CallNext": "interceptors",
+    "Client": "client",
+    "Endpoint": "endpoint",
+    "EvalError": "errors",
+    "Gate": "gates",
+    "GateFailure": "errors",
+    "GateInconclusive": "errors",
+    "GateResult": "gates",
+    "Interceptor": "interceptors",
+    "Message": "chat",
+    "MetricValue": "metrics",
+    "Protocol": "endpoint",
+    "Request": "chat",
+    "Response": "chat",
+    "Run": "runs",
+    "RunRecord": "runs",
+    "Sample": "samples",
+    "SampleResult": "scores",
+    "Score": "scores",
+    "Secret": "endpoint",
+    "ServerAddress": "server",
+    "ServerCommand": "server",
+    "Threshold": "gates",
+    "Usage": "chat",
+    "Verdict": "gates",
+    "read_run": "runs",
+}
+
+__all__ = [
+    "BenchmarkResult",
+    "CallNext",
+    "Client",
+    "Endpoint",
+    "EvalError",
+    "Gate",
+    "GateFailure",
+    "GateInconclusive",
+    "GateResult",
+    "Interceptor",
+    "Message",
+    "MetricValue",
+    "Protocol",
+    "Request",
+    "Response",
+    "Run",
+    "RunRecord",
+    "Sample",
+    "SampleResult",
+    "Score",
+    "Secret",
+    "ServerAddress",
+    "ServerCommand",
+    "Threshold",
+    "Usage",
+    "Verdict",
+    "read_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,7 +9,7 @@ import msgspec
 
 from .endpoint import Protocol
 
-Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]
+Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]  # noqa: UP007  # recursive: | needs 3.14
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -86,7 +86,9 @@ def parse_url(url: str) -> tuple[str, Protocol]:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{url!r} is not a model URL: write one like https://HOST/v1")
     if parts.query or parts.fragment:
-        raise ConfigError("the model URL holds a query or a fragment, which are not sent: write one like https://HOST/v1")
+        raise ConfigError(
+            "the model URL holds a query or a fragment, which are not sent: write one like https://HOST/v1"
+        )
     path = parts.path.rstrip("/")
     for protocol in (Protocol.CHAT, Protocol.COMPLETIONS):
         if path.endswith(protocol.path):

@@ -55,7 +55,7 @@ class EvaluationError(EvalError):
     """A benchmark could not be finished; every finished sample is in the Run."""
 
 
-class GateFailure(AssertionError):
+class GateFailure(AssertionError):  # noqa: N818  # a failure, as pytest means it, and no error
     """A gate was missed."""
 
 

@@ -12,19 +12,47 @@ from ..server import HOST, PORT, LogHint, Probe, ServerCommand
 from .base import served_name
 
 HINTS = (
-    LogHint(text="LocalEntryNotFoundError", advice="the model is neither a folder nor in the hub's cache: check --model-path"),
-    LogHint(text="RepositoryNotFoundError", advice="the hub has no such model: check --model-path (and HF_TOKEN, if it is gated)"),
+    LogHint(
+        text="LocalEntryNotFoundError",
+        advice="the model is neither a folder nor in the hub's cache: check --model-path",
+    ),
+    LogHint(
+        text="RepositoryNotFoundError",
+        advice="the hub has no such model: check --model-path (and HF_TOKEN, if it is gated)",
+    ),
     LogHint(text="is not a local folder and is not a valid model identifier", advice="check --model-path"),
     LogHint(text="Repo id must", advice="the model is neither a folder nor a hub id: check --model-path"),
     LogHint(text="Address already in use", advice="the port is taken: leave deployment.port out to get a free one"),
-    LogHint(text="unrecognized arguments", advice="this vLLM has no such flag: check --server-arg and deployment.server_args"),
-    LogHint(text="CUDA out of memory", advice="lower --max-model-len or deployment.gpu_memory_utilization, or use more GPUs"),
-    LogHint(text="less than requested", advice="not enough free memory: lower deployment.gpu_memory_utilization, or end what else runs"),
-    LogHint(text="larger than the available KV cache memory", advice="lower --max-model-len, or give the cache more memory"),
-    LogHint(text="is greater than the derived max_model_len", advice="the model allows no such context: lower --max-model-len"),
-    LogHint(text="No module named", advice="the server's environment is incomplete: deployment.python names one with vLLM"),
+    LogHint(
+        text="unrecognized arguments",
+        advice="this vLLM has no such flag: check --server-arg and deployment.server_args",
+    ),
+    LogHint(
+        text="CUDA out of memory", advice="lower --max-model-len or deployment.gpu_memory_utilization, or use more GPUs"
+    ),
+    LogHint(
+        text="less than requested",
+        advice="not enough free memory: lower deployment.gpu_memory_utilization, or end what else runs",
+    ),
+    LogHint(
+        text="larger than the available KV cache memory", advice="lower --max-model-len, or give the cache more memory"
+    ),
+    LogHint(
+        text="is greater than the derived max_model_len",
+        advice="the model allows no such context: lower --max-model-len",
+    ),
+    LogHint(
+        text="No module named", advice="the server's environment is incomplete: deployment.python names one with vLLM"
+    ),
 )
-PROGRESS = ("Loading weights", "Loading safetensors", "Model loading took", "KV cache size", "Capturing", "torch.compile takes")
+PROGRESS = (
+    "Loading weights",
+    "Loading safetensors",
+    "Model loading took",
+    "KV cache size",
+    "Capturing",
+    "torch.compile takes",
+)
 
 _FLAGS = {
     "tensor_parallelism": "--tensor-parallel-size",
@@ -77,7 +105,9 @@ def _further(arguments: Mapping[str, str | int | float | bool]) -> Iterator[str]
     for name, value in arguments.items():
         flag = name.lstrip("-").replace("_", "-")
         if flag == "api-key":
-            raise ConfigError("a key on a command line shows in the process list: set VLLM_API_KEY in the environment instead")
+            raise ConfigError(
+                "a key on a command line shows in the process list: set VLLM_API_KEY in the environment instead"
+            )
         if flag in _OURS:
             raise ConfigError(f"server argument {flag}: has a setting of its own (see `deployment` in the README)")
         if value is True:

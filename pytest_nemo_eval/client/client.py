@@ -20,7 +20,7 @@ from .retry import RETRIED_STATUSES, RetryPolicy, asked_wait
 CONNECT_SECONDS = 20.0
 
 
-class _Retriable(Exception):
+class _RetriableError(Exception):
     """One attempt failed in a way that another may not."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
@@ -63,6 +63,10 @@ class Client:
         """
         return await self._send(request)
 
+    def with_limits(self, retry: RetryPolicy, timeout: float) -> Client:
+        """The same client with other limits."""
+        return Client(self.endpoint, self.interceptors, self.pool, retry, timeout)
+
     def ask(self, question: str, **parameters: Json) -> Response:
         """Ask one question and wait for the answer, with further fields of the body such as ``max_tokens=64``."""
         if self.endpoint.protocol is Protocol.CHAT:
@@ -77,7 +81,7 @@ class Client:
         while True:
             try:
                 return await self._attempt(request, body)
-            except _Retriable as failure:
+            except _RetriableError as failure:
                 if attempt >= self.retry.retries:
                     times = f"{attempt + 1} times" if attempt else "once"
                     raise EndpointError(f"{self._url(request)} was asked {times}: {failure}") from None
@@ -91,10 +95,10 @@ class Client:
             try:
                 return decode_response(reply.content, time.perf_counter() - start)
             except EndpointError as error:
-                raise _Retriable(str(error)) from None
+                raise _RetriableError(str(error)) from None
         words = f"HTTP {reply.status_code}: {self._redact(decode_error(reply.content))}"
         if reply.status_code in RETRIED_STATUSES:
-            raise _Retriable(words, asked_wait(reply.headers.get("retry-after")))
+            raise _RetriableError(words, asked_wait(reply.headers.get("retry-after")))
         where = self._url(request)
         if reply.status_code in (401, 403, 404):
             raise AccessError(f"{where} refuses requests: {words}{_advice(reply.status_code, self.endpoint)}")
@@ -110,9 +114,9 @@ class Client:
                     timeout=httpx.Timeout(self.timeout, connect=min(CONNECT_SECONDS, self.timeout)),
                 )
         except TimeoutError:
-            raise _Retriable(f"no answer within {self.timeout:g} s") from None
+            raise _RetriableError(f"no answer within {self.timeout:g} s") from None
         except (httpx.HTTPError, OSError) as error:
-            raise _Retriable(self._redact(f"{type(error).__name__}: {error}")) from None
+            raise _RetriableError(self._redact(f"{type(error).__name__}: {error}")) from None
 
     def _url(self, request: Request) -> str:
         return self.endpoint.base_url + request.protocol.path

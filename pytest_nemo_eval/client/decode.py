@@ -53,7 +53,9 @@ def decode_response(content: bytes, seconds: float) -> Response:
         raise EndpointError(f"the answer is not a completion ({error}): {shown!r}") from None
     message = choice.message or _Message(content=choice.text)
     if choice.message is None and choice.text is None:
-        raise EndpointError(f"the answer holds neither a message nor a text: {content[:200].decode('utf-8', 'replace')!r}")
+        raise EndpointError(
+            f"the answer holds neither a message nor a text: {content[:200].decode('utf-8', 'replace')!r}"
+        )
     usage = completion.usage or _Usage()
     return Response(
         text=_text(message.content),

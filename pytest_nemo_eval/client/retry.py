@@ -22,7 +22,7 @@ class RetryPolicy:
     first_wait: float = 0.5
 
     def wait(self, attempt: int, asked: float | None) -> float:
-        """Seconds before retry number ``attempt`` (from 0); what the server ``asked`` for goes first, up to a minute."""
+        """Seconds before retry number ``attempt`` (from 0); what the server ``asked`` for wins, up to a minute."""
         if asked is not None:
             return min(asked, LONGEST_WAIT)
         longest = min(self.first_wait * 2.0**attempt, 8.0)

@@ -105,8 +105,9 @@ def _construct(loader: _Loader, node: yaml.Node, key: KeyPath, lines: dict[KeyPa
         result: dict[str, Json] = {}
         for name_node, value_node in node.value:
             name = str(name_node.value)
-            lines[(*key, name)] = name_node.start_mark.line + 1
-            result[name] = _construct(loader, value_node, (*key, name), lines, path)
+            here: KeyPath = (*key, name)
+            lines[here] = name_node.start_mark.line + 1
+            result[name] = _construct(loader, value_node, here, lines, path)
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_construct(loader, item, (*key, index), lines, path) for index, item in enumerate(node.value)]

@@ -125,8 +125,8 @@ class DatasetSettings(Settings, frozen=True, kw_only=True):
     """``dataset`` of a task: other data than the benchmark's own.
 
     Attributes:
-        path: a file (JSONL, JSON, CSV, each also .gz; parquet with the extra ``hf``), or a folder of ``SPLIT.EXTENSION``
-            files. In a suite file, relative to that file.
+        path: a file (JSONL, JSON, CSV, each also .gz; parquet with the extra ``hf``), or a folder of
+            ``SPLIT.EXTENSION`` files. In a suite file, relative to that file.
         fewshot_path: the same for the worked examples.
         id, config, split, revision: a data set of the Hugging Face hub.
         fields: names of our fields to names of the file's columns, such as ``question: prompt``.

@@ -105,9 +105,8 @@ def _entry(entries: list[Json], part: str, key: str) -> int:
 def _spell_out(values: dict[str, Json]) -> None:
     """``tasks: [gsm8k]`` as ``tasks: [{name: gsm8k}]``."""
     evaluation = values.get("evaluation")
-    if isinstance(evaluation, dict) and isinstance(evaluation.get("tasks"), list):
-        tasks = evaluation["tasks"]
-        assert isinstance(tasks, list)
+    tasks = evaluation.get("tasks") if isinstance(evaluation, dict) else None
+    if isinstance(evaluation, dict) and isinstance(tasks, list):
         evaluation["tasks"] = [{"name": task} if isinstance(task, str) else task for task in tasks]
 
 
@@ -144,7 +143,9 @@ def _refuse_literal_key(settings: SuiteSettings, document: Document) -> None:
     key = settings.target.api_endpoint.api_key if settings.target else None
     if key is not None and not _VARIABLE.fullmatch(key):
         where = document.place(("target", "api_endpoint", "api_key"))
-        raise ConfigError(f"{where}: target.api_endpoint.api_key holds a key: write the variable that does, as ${{NAME}}")
+        raise ConfigError(
+            f"{where}: target.api_endpoint.api_key holds a key: write the variable that does, as ${{NAME}}"
+        )
 
 
 def key_variable(settings: SuiteSettings) -> str | None:

@@ -78,7 +78,9 @@ def find_benchmark(task: TaskSettings) -> Benchmark:
         benchmark = get_benchmark(task.name)
         if task.scorer is None:
             return benchmark
-        raise ConfigError(f"{task.name} has a scorer of its own: leave scorer out, or declare a benchmark with prompt too")
+        raise ConfigError(
+            f"{task.name} has a scorer of its own: leave scorer out, or declare a benchmark with prompt too"
+        )
     if task.scorer is None:
         raise ConfigError(f"{task.name} declares a prompt and needs a scorer with it, such as scorer: exact")
     return custom_benchmark(task.name, task.prompt, create_scorer(task.scorer))

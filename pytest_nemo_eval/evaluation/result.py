@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..gates import GateResult, Verdict
 from ..metrics import MetricValue
+from ..runs import RunRecord
 from ..scores import SampleResult
 
 WORST = 5
@@ -38,7 +39,7 @@ class BenchmarkResult:
         metrics: by name.
         results: every sample in order, with reply and score.
         gates: the verdicts of the gates that the run was given.
-        folder: the Run on disk.
+        folder: the Run on disk; ``record`` is what its eval-*.json holds.
         notes: what a reader should know, such as fewer worked examples than the reference has.
     """
 
@@ -48,6 +49,7 @@ class BenchmarkResult:
     metrics: Mapping[str, MetricValue]
     results: Sequence[SampleResult] = field(repr=False)
     folder: Path
+    record: RunRecord = field(repr=False)
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -56,7 +56,8 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
         results = _wait(job, client, writer, progress, tick)
         metrics = compute_metrics(results)
         gates = tuple(gate.judge(metrics) for gate in job.gates)
-        writer.write_record(_finished(record, job, results, metrics, gates, time.perf_counter() - start))
+        record = _finished(record, job, results, metrics, gates, time.perf_counter() - start)
+        writer.write_record(record)
     except Exception as error:
         seconds = round(time.perf_counter() - start, 3)
         failed = msgspec.structs.replace(record, status=RunStatus.ERROR, error=str(error), seconds=seconds)
@@ -73,6 +74,7 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
         metrics=metrics,
         results=results,
         folder=place.folder,
+        record=record,
         gates=gates,
         notes=_notes(job),
     )

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("pytest-nemo-eval", "pytest", "pytest-xdist", "pytest-html", "httpx", "httpx-aiohttp", "aiohttp", "msgspec")
+_PACKAGES = (
+    "pytest-nemo-eval",
+    "pytest",
+    "pytest-xdist",
+    "pytest-html",
+    "httpx",
+    "httpx-aiohttp",
+    "aiohttp",
+    "msgspec",
+)
 _LONGEST_HEADER = 100_000_000
 
 

@@ -1,7 +1,8 @@
 """What ``eval-BENCHMARK.json`` holds.
 
 A Run is a folder in the layout of NeMo Evaluator's bundles: ``eval-BENCHMARK.json`` (this record, with
-``benchmark.scores.METRIC.{value, ci_lower, ci_upper}``) and ``results.jsonl`` (one SampleResult a line, as they finished).
+``benchmark.scores.METRIC.{value, ci_lower, ci_upper}``) and ``results.jsonl`` (one SampleResult a line, in the order in
+which they finished).
 """
 
 from __future__ import annotations

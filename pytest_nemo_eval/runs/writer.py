@@ -30,7 +30,9 @@ class RunWriter:
             folder.mkdir(parents=True, exist_ok=False)
             self._results: BinaryIO = (folder / RESULTS).open("ab", buffering=0)
         except OSError as error:
-            raise EvalError(f"the Run cannot be written to {folder}: {error.strerror}; --eval-output names another folder") from None
+            raise EvalError(
+                f"the Run cannot be written to {folder}: {error.strerror}; --eval-output names another folder"
+            ) from None
         self.write_record(record)
 
     def append(self, result: SampleResult) -> None:

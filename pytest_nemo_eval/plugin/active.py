@@ -1,0 +1,84 @@
+"""Turns the plugin on, once there is something to evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..deployment import Broker, BrokerServer
+from ..errors import EvalError
+from .announce import Announcer
+from .controller import WORKERINPUT, new_session_name
+from .evaluator import Evaluator, Worker
+from .html import TABLE
+from .judge import Judge
+from .meeting import MeetingLender, MeetingPoint
+from .options import read_settings
+from .state import SESSION, EvalSession, output_folder
+
+
+def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Make this process ready to evaluate: a plain pytest, or a worker of pytest-xdist."""
+    settings = read_settings(config)
+    announcer = Announcer(config)
+    told: dict[str, Any] | None = getattr(config, "workerinput", {}).get(WORKERINPUT)
+    if told is not None:
+        meeting = MeetingPoint(Path(told["meeting"]))
+        meeting.announce()
+        folder = output_folder(config, settings, told["session"])
+        config.stash[SESSION] = EvalSession(settings, MeetingLender(meeting), folder, announcer)
+        config.pluginmanager.register(Worker(config.stash[SESSION]), "nemo_eval_worker")
+        return
+    folder = output_folder(config, settings, new_session_name())
+    broker = Broker(folder / "servers", announcer.line)
+    session = EvalSession(settings, broker, folder, announcer)
+    config.stash[SESSION] = session
+    session.stack.callback(broker.close)
+    judge = _judge(config, session.close)
+    judge.tally.expected.update(item.nodeid for item in items)
+    config.pluginmanager.register(Evaluator(), "nemo_eval_evaluator")
+    _report_missing_data(session, items)
+
+
+def activate_controller(config: pytest.Config, folder: Path, name: str) -> Judge:
+    """Make the controller of pytest-xdist own its workers' deployments."""
+    settings = read_settings(config)
+    broker = Broker(output_folder(config, settings, name) / "servers", Announcer(config).line)
+    server = BrokerServer(broker)
+    meeting = MeetingPoint(folder)
+    meeting.publish(server)
+
+    def close() -> None:
+        try:
+            broker.close()
+        finally:
+            server.close()
+            meeting.remove()
+
+    return _judge(config, close)
+
+
+def _judge(config: pytest.Config, close: Any) -> Judge:
+    judge = Judge(close)
+    config.pluginmanager.register(judge, "nemo_eval_judge")
+    config.add_cleanup(judge.close)
+    table = config.stash.get(TABLE, None)
+    if table is not None:
+        table.activate()
+    return judge
+
+
+def _report_missing_data(session: EvalSession, items: Sequence[pytest.Item]) -> None:
+    """Say at once which items will end in an error because their data is missing, before a model is deployed."""
+    from ..evaluation import data_source, find_benchmark
+    from .collection import SuiteItem
+
+    for item in items:
+        if isinstance(item, SuiteItem):
+            try:
+                data_source(item.task, find_benchmark(item.task), session.settings).check()
+            except EvalError as error:
+                session.announcer.line(f"{item.nodeid} will end in an error: {error}")

@@ -1,0 +1,96 @@
+"""Suite files as pytest collects them: one item a benchmark and matrix cell."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ..config.cells import Cell, expand_cells
+from ..config.options import EvalSettings, resolve_serving
+from ..config.settings import SuiteSettings, TaskSettings
+from ..config.suite import read_suite
+from ..errors import ConfigError, EvalError, GateFailure
+from ..evaluation import data_source, find_benchmark, make_gates
+from .outcome import SUITE_ITEM
+from .runner import BenchmarkRunner
+from .serving import SUITE
+
+
+class SuiteFile(pytest.Module):
+    """A YAML file of benchmarks.
+
+    A Module, because only that lets fixtures of every scope work: its module object is an empty one of our own.
+    """
+
+    settings: EvalSettings
+
+    def collect(self) -> Iterator[pytest.Item]:
+        self.obj = types.ModuleType(self.path.stem)
+        try:
+            suite, document = read_suite(self.path, self.settings.overrides)
+            cells = []
+            for index, task in enumerate(suite.evaluation.tasks):
+                place = document.place(("evaluation", "tasks", index))
+                try:
+                    find_benchmark(task)
+                    make_gates(task.gates, task.tier)
+                    cells += expand_cells(task)
+                    if task.dataset.path:
+                        data_source(task, find_benchmark(task), self.settings).check()
+                except EvalError as error:
+                    raise ConfigError(f"{place}: {error}") from None
+            _check_suite(suite, cells, self.settings, self.path)
+        except EvalError as error:
+            raise self.CollectError(str(error)) from None
+        for cell in cells:
+            yield self._item(cell, suite, document.lines.get(("evaluation", "tasks"), 1))
+
+    def _item(self, cell: Cell, suite: SuiteSettings, line: int) -> pytest.Item:
+        item: SuiteItem = SuiteItem.from_parent(self, name=cell.id, originalname=cell.name, callobj=_test_of(cell))
+        item.stash[SUITE] = suite
+        item.stash[SUITE_ITEM] = True
+        item.task = cell.task
+        item.line = line
+        for tag in cell.task.tags:
+            item.add_marker(tag)
+        return item
+
+
+class SuiteItem(pytest.Function):
+    """One benchmark of a suite file."""
+
+    task: TaskSettings
+    line: int = 1
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.line - 1, f"{self.path.name}::{self.name}"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> object:  # type: ignore[override]  # wider
+        if isinstance(excinfo.value, GateFailure):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+
+def _test_of(cell: Cell) -> Callable[[BenchmarkRunner], None]:
+    def evaluate(run_benchmark: BenchmarkRunner) -> None:
+        run_benchmark.run(cell.task)
+
+    evaluate.__name__ = cell.name
+    return evaluate
+
+
+def _check_suite(suite: SuiteSettings, cells: list[Cell], settings: EvalSettings, path: Path) -> None:
+    if not cells:
+        raise ConfigError(f"{path}: evaluation.tasks lists no benchmark: nothing would be evaluated")
+    names = [cell.id for cell in cells]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise ConfigError(f"{path}: two tasks are called {min(repeated)}")
+    if suite.deployment is not None or suite.target is not None or settings.model_path or settings.model_url:
+        try:
+            resolve_serving(settings, suite)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None

@@ -1,0 +1,47 @@
+"""The controller of pytest-xdist: owns the deployments that its workers borrow. Imports nothing until it must."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .judge import Judge
+
+WORKERINPUT = "nemo_eval"
+
+
+class Controller:
+    """Tells workers where to meet, and starts the broker once one of them has collected an evaluation."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._folder = os.path.join(tempfile.gettempdir(), f"nemo-eval-{os.getpid()}-{uuid.uuid4().hex}")
+        self._name = new_session_name()
+        self._judge: Judge | None = None
+        self._ids: set[str] = set()
+
+    def workerinput(self) -> dict[str, dict[str, str]]:
+        """What each worker is told."""
+        return {WORKERINPUT: {"meeting": self._folder, "session": self._name}}
+
+    def collection_finished(self, ids: list[str]) -> None:
+        """A worker has collected; called before any test runs, and again for a worker that replaces a lost one."""
+        self._ids.update(ids)
+        if self._judge is None and os.path.exists(os.path.join(self._folder, "evaluates")):
+            from .active import activate_controller
+
+            self._judge = activate_controller(self._config, Path(self._folder), self._name)
+        if self._judge is not None:
+            self._judge.tally.expected.update(self._ids)
+
+
+def new_session_name() -> str:
+    """``20261123-231800-1f3a``: the folder of a session's Runs."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"

@@ -1,0 +1,57 @@
+"""Hooks of a process that runs evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from .fixtures import NAMES
+from .outcome import mark_report
+from .plain import plain
+from .state import EvalSession
+
+
+class Evaluator:
+    """A plain pytest: marks the reports of evaluations."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if not NAMES.isdisjoint(getattr(item, "fixturenames", ())):
+            mark_report(item, call, report)
+        return report
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        from ..evaluation import MeasuredFloat, explain
+
+        if isinstance(left, MeasuredFloat):
+            return [f"{left:.4f} {op} {right}", *explain(left.result, left.metric, f"{op} {right}")]
+        if isinstance(right, MeasuredFloat):
+            return [
+                f"{left} {op} {right:.4f}",
+                *explain(right.result, right.metric, f"{left} {op} {right.metric.name}"),
+            ]
+        return None
+
+
+class Worker(Evaluator):
+    """A worker of pytest-xdist."""
+
+    def __init__(self, session: EvalSession) -> None:
+        self._session = session
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self) -> Generator[None, Any, Any]:
+        data = yield
+        return plain(data)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        finally:
+            self._session.close()

@@ -1,0 +1,102 @@
+"""The fixtures. Each is small, documented, and can be overridden alone. Imports nothing but pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..backends import Backend
+    from ..client import Client
+    from ..config.options import EvalSettings, Serving
+    from ..config.settings import ExecutionSettings
+    from ..endpoint import Endpoint
+    from ..interceptors import Interceptor
+    from ..server import ServerAddress
+    from .runner import BenchmarkRunner
+
+NAMES = frozenset({"run_benchmark", "eval_client", "eval_endpoint", "eval_deployment"})
+"""A test that uses one of these is an evaluation."""
+
+
+@pytest.fixture(scope="session")
+def eval_settings(pytestconfig: pytest.Config) -> EvalSettings:
+    """What the command line and the ini-file ask for; override it to evaluate something else than they say."""
+    from .state import session_of
+
+    return session_of(pytestconfig).settings
+
+
+@pytest.fixture(scope="session")
+def eval_backend() -> Callable[[str], Backend]:
+    """What serves: a function from a backend's name to the Backend; override it to bring a backend of your own."""
+    from ..backends import create_backend
+
+    return create_backend
+
+
+@pytest.fixture(scope="session")
+def eval_launcher() -> Callable[[Serving], ExecutionSettings]:
+    """Where it runs: a function from an item's Serving to its ExecutionSettings; override it to move servers."""
+    return lambda serving: serving.execution
+
+
+@pytest.fixture(scope="session")
+def eval_deployment(
+    pytestconfig: pytest.Config,
+    eval_backend: Callable[[str], Backend],
+    eval_launcher: Callable[[Serving], ExecutionSettings],
+) -> Callable[[Serving], ServerAddress]:
+    """Lends a running server: a function from an item's Serving to its ServerAddress. The first call deploys.
+
+    One server for all workers of pytest-xdist; it ends with the session, never with this fixture.
+    """
+    from .serving import borrower
+    from .state import session_of
+
+    return borrower(session_of(pytestconfig), eval_backend, eval_launcher)
+
+
+@pytest.fixture
+def eval_endpoint(
+    request: pytest.FixtureRequest,
+    eval_settings: EvalSettings,
+    eval_deployment: Callable[[Serving], ServerAddress],
+) -> Endpoint:
+    """Where the model answers; deploys it if need be. Override it to evaluate an Endpoint of your own."""
+    from .serving import endpoint_of
+    from .state import session_of
+
+    return endpoint_of(request.node, eval_settings, eval_deployment, session_of(request.config))
+
+
+@pytest.fixture
+def interceptors() -> list[Interceptor]:
+    """Middleware around every request, outermost first: ``async (request, call_next) -> response``; none by default.
+
+    Override it in a conftest.py, a module or a class to change requests and responses there.
+    """
+    return []
+
+
+@pytest.fixture
+def eval_client(request: pytest.FixtureRequest, eval_endpoint: Endpoint, interceptors: list[Interceptor]) -> Client:
+    """The client of ``eval_endpoint`` behind ``interceptors``: ``eval_client.ask("...").text``."""
+    from ..client import Client
+    from .state import session_of
+
+    return Client(eval_endpoint, interceptors, session_of(request.config).pool)
+
+
+@pytest.fixture
+def run_benchmark(request: pytest.FixtureRequest) -> BenchmarkRunner:
+    """Runs a benchmark: ``run_benchmark("gsm8k", limit=200).accuracy``.
+
+    The data is loaded before ``eval_client`` is asked for, so that no model is deployed for data that is missing.
+    """
+    from .runner import BenchmarkRunner
+    from .state import session_of
+
+    return BenchmarkRunner(request, session_of(request.config))

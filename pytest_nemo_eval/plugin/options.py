@@ -1,0 +1,229 @@
+"""Command line and ini-file: what there is, and how it becomes EvalSettings. Imports nothing but pytest."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..config.options import EvalSettings
+
+SECTIONS = ("deployment.", "execution.", "evaluation.", "target.")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: ``--eval-NAME``, and ``--NAME`` where no conftest.py owns that.
+
+    Attributes:
+        field: of EvalSettings.
+        ini: whether ``eval_FIELD`` of the ini-file sets it too.
+    """
+
+    name: str
+    metavar: str
+    help: str
+    field: str
+    short: bool = True
+    ini: bool = False
+    many: bool = False
+
+    @property
+    def flag(self) -> str:
+        return f"--eval-{self.name}"
+
+    @property
+    def alias(self) -> str | None:
+        return f"--{self.name}" if self.short else None
+
+    @property
+    def dest(self) -> str:
+        return f"nemo_eval_{self.field}"
+
+
+OPTIONS = (
+    Option("model-path", "DIR_OR_HF_ID", "deploy this model: a folder, or an id of the Hugging Face hub", "model_path"),
+    Option(
+        "model-url", "URL", "evaluate a model that is served already, such as https://HOST/v1", "model_url", ini=True
+    ),
+    Option("model-id", "NAME", "the model's name in requests; what /v1/models says by default", "model_id", ini=True),
+    Option(
+        "backend",
+        "NAME",
+        "what serves the model (vllm, hosted), where it runs (local, slurm), or both (slurm:vllm)",
+        "backend",
+        ini=True,
+    ),
+    Option("api-key-env", "NAME", "the environment variable that holds the endpoint's key", "api_key_env", ini=True),
+    Option("served-model-name", "NAME", "what the deployed server calls the model", "served_model_name"),
+    Option("tensor-parallel-size", "N", "GPUs that share each layer of the deployed model", "tensor_parallel_size"),
+    Option("max-model-len", "TOKENS", "the longest context of the deployed model", "max_model_len", ini=True),
+    Option(
+        "server-arg", "KEY=VALUE", "a further flag of the server; can be given several times", "server_args", many=True
+    ),
+    Option(
+        "deploy-timeout", "SECONDS", "how long a deployment may take to be ready (1800)", "deploy_timeout", ini=True
+    ),
+    Option("limit", "N", "ask only the first N samples of each benchmark, or a fraction below 1", "limit", short=False),
+    Option("repeats", "N", "ask each sample N times", "repeats", short=False),
+    Option("concurrency", "N", "requests in flight at most (32)", "concurrency", short=False, ini=True),
+    Option("output", "DIR", "the folder that Runs are written to (eval-runs)", "output", short=False, ini=True),
+    Option(
+        "set",
+        "KEY=VALUE",
+        "override a key of every suite file, such as deployment.port=9000; can be given several times",
+        "overrides",
+        short=False,
+        many=True,
+    ),
+)
+INI_ONLY = {
+    "data": "a folder of BENCHMARK/SPLIT.jsonl.gz that is looked in before the Hugging Face hub",
+    "python": "the interpreter of the environment that holds the model server, where it has one of its own",
+}
+NUMBERS = {
+    "tensor_parallel_size": int,
+    "max_model_len": int,
+    "repeats": int,
+    "concurrency": int,
+    "deploy_timeout": float,
+}
+FILE_PATTERNS = ["eval_*.yaml", "eval_*.yml", "*.eval.yaml"]
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the prefixed flags and the ini values."""
+    group = parser.getgroup("nemo-eval", "evaluations of language models")
+    for option in OPTIONS:
+        also = f" (also {option.alias})" if option.alias else ""
+        group.addoption(
+            option.flag,
+            dest=option.dest,
+            metavar=option.metavar,
+            action="append" if option.many else "store",
+            default=None,
+            help=option.help + also,
+        )
+        if option.ini:
+            parser.addini(f"eval_{option.field}", f"as {option.flag}: {option.help}", default=None)
+    for field, text in INI_ONLY.items():
+        parser.addini(f"eval_{field}", text, default=None)
+    parser.addini("eval_files", "names of suite files", type="args", default=FILE_PATTERNS)
+
+
+def add_aliases(parser: pytest.Parser) -> list[str]:
+    """Register the short flags that nobody owns; to be called once the initial conftest.py files are loaded.
+
+    Returns:
+        The short flags that belong to somebody else.
+    """
+    group = parser.getgroup("nemo-eval")
+    taken = []
+    for option in OPTIONS:
+        if option.alias is None:
+            continue
+        if _is_free(parser, option.alias):
+            action = "append" if option.many else "store"
+            group.addoption(option.alias, dest=option.dest, action=action, default=None, help=argparse.SUPPRESS)
+        else:
+            taken.append(option.alias)
+    return taken
+
+
+def _is_free(parser: pytest.Parser, flag: str) -> bool:
+    try:
+        return f"{flag}=x" in parser.parse_known_and_unknown_args([f"{flag}=x"])[1]
+    except (pytest.UsageError, SystemExit):
+        return False  # somebody's flag, which wants another kind of value
+
+
+def read_settings(config: pytest.Config) -> EvalSettings:
+    """The command line over the ini-file.
+
+    Raises:
+        pytest.UsageError: a value of the wrong kind, or options that contradict each other.
+    """
+    from ..config.options import EvalSettings, check_settings
+    from ..errors import ConfigError
+
+    values = dict(_given(config))
+    try:
+        for field, kind in NUMBERS.items():
+            if field in values:
+                values[field] = _positive(field, values[field], kind)
+        if "limit" in values:
+            values["limit"] = _limit(values["limit"])
+        values["server_args"] = _pairs(values.get("server_args", ()))
+        values["overrides"] = (*_dotted_ini_overrides(config), *values.get("overrides", ()))
+        settings = EvalSettings(**values)
+        check_settings(settings)
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+    return settings
+
+
+def _given(config: pytest.Config) -> Iterator[tuple[str, Any]]:
+    for option in OPTIONS:
+        value = config.getoption(option.dest)
+        if value is None and option.ini:
+            value = config.getini(f"eval_{option.field}") or None
+        if value is not None:
+            yield option.field, value
+    for field in INI_ONLY:
+        value = config.getini(f"eval_{field}")
+        if value:
+            yield field, value
+
+
+def _positive(field: str, text: str, kind: type[int] | type[float]) -> int | float:
+    from ..errors import ConfigError
+
+    try:
+        value = kind(text)
+    except ValueError:
+        value = kind(0)
+    if not 0 < value < float("inf"):
+        raise ConfigError(f"--eval-{field.replace('_', '-')} takes a number above 0, not {text!r}")
+    return value
+
+
+def _limit(text: str) -> int | float:
+    from ..errors import ConfigError
+
+    try:
+        value: int | float = int(text)
+    except ValueError:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0
+    if value <= 0 or (isinstance(value, float) and not value < 1):
+        raise ConfigError(f"--eval-limit takes a count of samples, or a fraction between 0 and 1, not {text!r}")
+    return value
+
+
+def _pairs(entries: list[str] | tuple[()]) -> Mapping[str, Any]:
+    from ..config.document import parse_value
+    from ..errors import ConfigError
+
+    pairs: dict[str, Any] = {}
+    for entry in entries:
+        name, equals, text = entry.partition("=")
+        if not name.strip("- "):
+            raise ConfigError(f"--server-arg takes KEY=VALUE, not {entry!r}")
+        value = parse_value(text) if equals else True
+        pairs[name.strip().lstrip("-")] = value if isinstance(value, (bool, int, float, str)) else text
+    return pairs
+
+
+def dotted_keys(entries: list[str] | None) -> list[str]:
+    """Of pytest's ``-o`` entries those that override a suite file, as users of NeMo's launcher type them."""
+    return [entry for entry in entries or () if entry.startswith(SECTIONS)]
+
+
+def _dotted_ini_overrides(config: pytest.Config) -> list[str]:
+    return dotted_keys(config.getoption("override_ini", None))

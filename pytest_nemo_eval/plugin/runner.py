@@ -1,0 +1,183 @@
+"""``run_benchmark``: from a call in a test, or a task in a suite file, to a result or a verdict."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import msgspec
+import pytest
+
+from ..chat import Json
+from ..client import Client, RetryPolicy
+from ..config.settings import Limit, TaskSettings, Tier
+from ..errors import ConfigError, EndpointError, EvalError, EvaluationError, GateFailure, GateInconclusive
+from ..evaluation import BenchmarkResult, Job, Progress, RunPlace, explain, plan, run_job
+from ..gates import Gate, Verdict
+from ..report import Row, row_of
+from ..runs.provenance import commit_of
+from .outcome import ROWS
+from .serving import diagnose, model_record
+from .state import EvalSession
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+PROGRESS_SECONDS = 15.0
+
+
+class TaskOptions(TypedDict, total=False):
+    """What ``run_benchmark`` takes beside the benchmark's name; each as in a suite file."""
+
+    limit: Limit
+    dataset: str | Path | Mapping[str, Any]
+    prompt: str
+    scorer: str
+    gates: Mapping[str, Mapping[str, float]] | Sequence[Gate]
+    tier: str
+    num_fewshot: int
+    subsets: Sequence[str]
+    repeats: int
+    max_errors: int
+    max_new_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    stop: Sequence[str]
+    parallelism: int
+    request_timeout: float
+    max_retries: int
+    extra: Mapping[str, Json]
+
+
+class BenchmarkRunner:
+    """Runs benchmarks for one test."""
+
+    def __init__(self, request: pytest.FixtureRequest, session: EvalSession) -> None:
+        self._request = request
+        self._session = session
+
+    def __call__(self, name: str, **options: Unpack[TaskOptions]) -> BenchmarkResult:
+        """Run one benchmark.
+
+        Args:
+            name: a benchmark (``gsm8k``, ``mmlu_pro:lm-eval``), or with ``prompt`` and ``scorer`` a name of your own.
+            options: see TaskOptions. ``dataset`` is a file, a folder, or the keys of a suite file's ``dataset``;
+                relative paths are taken from the test's file. ``gates`` are those of a suite file, or Gate objects.
+
+        Returns:
+            The result; ``assert result.accuracy >= 0.55`` explains itself when it fails.
+
+        Raises:
+            GateFailure: one of ``gates`` was missed (pytest: FAILED).
+            EvalError: something broke (pytest: ERROR).
+        """
+        __tracebackhide__ = True
+        gates = options.pop("gates", ())
+        declared: Mapping[str, Any] = gates if isinstance(gates, Mapping) else {}
+        task = task_of(name, options, declared, self._request.path.parent)
+        return self.run(task, () if isinstance(gates, Mapping) else tuple(gates))
+
+    def run(self, task: TaskSettings, gates: Sequence[Gate] = ()) -> BenchmarkResult:
+        """Run a task of a suite file."""
+        __tracebackhide__ = True
+        item = self._request.node
+        folder = self._session.run_folder(item.nodeid)
+        rows = item.stash.setdefault(ROWS, [])
+        try:
+            result = self._evaluate(task, gates, folder)
+        except EvalError as error:
+            rows.append(Row(benchmark=task.name, verdict="error", note=str(error).partition("\n")[0]))
+            raise
+        except Exception as error:
+            rows.append(Row(benchmark=task.name, verdict="error", note=repr(error)))
+            raise EvalError(f"{task.name}: {type(error).__name__}: {error}") from error
+        rows.append(row_of(result.record, str(folder)))
+        for metric, value in result.metrics.items():
+            item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
+        judge(result)
+        return result
+
+    def _evaluate(self, task: TaskSettings, gates: Sequence[Gate], folder: Path) -> BenchmarkResult:
+        settings = self._request.getfixturevalue("eval_settings")
+        job = plan(self._request.node.nodeid, task, settings, gates)
+        client: Client = self._request.getfixturevalue("eval_client")
+        client = client.with_limits(RetryPolicy(retries=job.retries), job.request_timeout)
+        place = RunPlace(folder, model_record(client.endpoint, self._session), commit_of(self._request.path.parent))
+        try:
+            return run_job(job, client, place, self._ticker(job))
+        except (EndpointError, EvaluationError) as error:
+            death = diagnose(client.endpoint, self._session)
+            if death is None:
+                raise
+            raise type(error)(f"{error}\n{death}") from None
+
+    def _ticker(self, job: Job) -> Callable[[Progress], None]:
+        announce = self._session.announcer.line
+        start = last = time.monotonic()
+
+        def tick(progress: Progress) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= PROGRESS_SECONDS:
+                last = now
+                scored = progress.done - progress.errors
+                mean = f", mean score {progress.score_sum / scored:.3f}" if scored else ""
+                errors = f", {progress.errors} errors" if progress.errors else ""
+                announce(f"{job.item}: {progress.done} of {progress.total} after {now - start:.0f} s{mean}{errors}")
+
+        return tick
+
+
+def judge(result: BenchmarkResult) -> None:
+    """Raise what the required gates come out as; advisory ones never raise."""
+    __tracebackhide__ = True
+    missed = [gate for gate in result.missed() if gate.tier is not Tier.ADVISORY]
+    if not missed:
+        return
+    conditions = " and ".join(gate.condition for gate in missed)
+    failed = any(gate.verdict is Verdict.FAIL for gate in missed)
+    lines = [gate.explanation for gate in missed]
+    metric = result.metrics.get(missed[0].condition.partition(" ")[0], result.metrics["accuracy"])
+    lines += explain(result, metric, conditions)
+    if failed:
+        raise GateFailure("gate missed: " + "\n".join(lines))
+    raise GateInconclusive("inconclusive: " + "\n".join(lines))
+
+
+def task_of(name: str, options: Mapping[str, Any], gates: Mapping[str, Any], folder: Path) -> TaskSettings:
+    """The task that a call of ``run_benchmark`` means.
+
+    Raises:
+        ConfigError: an option that does not exist, or of the wrong kind.
+    """
+    values: dict[str, Any] = {"name": name, "gates": {metric: dict(bounds) for metric, bounds in gates.items()}}
+    params: dict[str, Any] = {}
+    for option, value in options.items():
+        if option not in TaskOptions.__annotations__:
+            near = difflib.get_close_matches(option, TaskOptions.__annotations__, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TaskOptions.__annotations__)}"
+            raise ConfigError(f"run_benchmark has no option {option}; {hint}")
+        if option == "dataset":
+            values[option] = _dataset(value, folder)
+        elif option == "limit":
+            params["limit_samples"] = value
+        elif option in TaskSettings.__struct_fields__:
+            values[option] = value
+        else:
+            params[option] = value
+    try:
+        return msgspec.convert({**values, "params": params}, TaskSettings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"run_benchmark({name!r}, ...): {error}") from None
+
+
+def _dataset(value: str | Path | Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    dataset = dict(value) if isinstance(value, Mapping) else {"path": str(value)}
+    for key in ("path", "fewshot_path"):
+        if key in dataset:
+            dataset[key] = str(folder / Path(dataset[key]).expanduser())
+    return dataset

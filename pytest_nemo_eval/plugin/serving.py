@@ -1,0 +1,120 @@
+"""From an item to the Endpoint that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ..backends import Backend
+from ..client.client import list_models
+from ..config.options import EvalSettings, Serving, resolve_serving
+from ..config.settings import ExecutionSettings, SuiteSettings
+from ..deployment import DeploymentSpec
+from ..endpoint import Endpoint, Protocol, find_key
+from ..errors import ConfigError, EndpointError
+from ..runs import ModelRecord
+from ..runs.provenance import weights_fingerprint
+from ..server import ServerAddress
+from .state import EvalSession, Served
+
+SUITE = pytest.StashKey[SuiteSettings]()
+"""On an item of a suite file: the file's settings."""
+
+
+def borrower(
+    session: EvalSession,
+    choose_backend: Callable[[str], Backend],
+    place: Callable[[Serving], ExecutionSettings],
+) -> Callable[[Serving], ServerAddress]:
+    """What ``eval_deployment`` is: asks the session's lender for the server of a Serving."""
+
+    def borrow(serving: Serving) -> ServerAddress:
+        _check_model_folder(serving)
+        execution = place(serving)
+        spec = DeploymentSpec(
+            command=choose_backend(serving.backend).command(serving.deployment),
+            launcher=execution.backend,
+            execution=execution,
+            timeout=serving.deployment.timeout or session.settings.deploy_timeout,
+        )
+        address = session.lender.acquire(spec)
+        session.served[address.base_url] = Served(serving, address, spec)
+        return address
+
+    return borrow
+
+
+def _check_model_folder(serving: Serving) -> None:
+    """A path with a typo is found before a server spends a minute on it."""
+    model = serving.deployment.model_path or ""
+    looks_like_path = model.startswith(("/", "./", "../", "~"))
+    if serving.launcher == "local" and looks_like_path and not Path(model).expanduser().exists():
+        raise ConfigError(f"the model {model} does not exist: check --model-path")
+
+
+def endpoint_of(
+    node: pytest.Item,
+    settings: EvalSettings,
+    deploy: Callable[[Serving], ServerAddress],
+    session: EvalSession,
+) -> Endpoint:
+    """The Endpoint of an item: a hosted one, or that of a deployment.
+
+    Raises:
+        EvalError: no model, no key, no server.
+    """
+    serving = resolve_serving(settings, node.stash.get(SUITE, None))
+    if serving.backend != "hosted":
+        address = deploy(serving)
+        return Endpoint(address.base_url, address.model_id, _protocol(serving, node))
+    url = serving.url or ""
+    endpoint = Endpoint(url, serving.model_id or "", serving.protocol, find_key(url, serving.key_variable))
+    session.served.setdefault(url, Served(serving))
+    if serving.model_id:
+        return endpoint
+    return replace(endpoint, model_id=_only_model(endpoint, session))
+
+
+def _protocol(serving: Serving, node: pytest.Item) -> Protocol:
+    """A suite's target may ask for completions of the model that its deployment serves."""
+    suite = node.stash.get(SUITE, None)
+    url = suite.target.api_endpoint.url if suite and suite.target else None
+    return Protocol.COMPLETIONS if url and url.rstrip("/").endswith("/v1/completions") else serving.protocol
+
+
+def _only_model(endpoint: Endpoint, session: EvalSession) -> str:
+    models = session.pool.start(lambda: list_models(endpoint, session.pool)).result()
+    if len(models) != 1:
+        raise EndpointError(
+            f"{endpoint.base_url}/models lists {len(models)} models; say which with --model-id: "
+            + ", ".join(models[:20])
+        )
+    return models[0]
+
+
+def model_record(endpoint: Endpoint, session: EvalSession) -> ModelRecord:
+    """What is known of the model, for a Run."""
+    record = ModelRecord(id=endpoint.model_id, url=endpoint.base_url, protocol=endpoint.protocol.value)
+    served = session.served.get(endpoint.base_url)
+    if served is None or served.address is None:
+        return msgspec.structs.replace(record, backend=served.serving.backend if served else "")
+    path = served.serving.deployment.model_path or ""
+    return msgspec.structs.replace(
+        record,
+        path=path,
+        weights_fingerprint=weights_fingerprint(path),
+        backend=served.serving.backend,
+        launcher=served.serving.launcher,
+        server_version=served.address.version,
+        server_command=served.address.argv,
+    )
+
+
+def diagnose(endpoint: Endpoint, session: EvalSession) -> str | None:
+    """What became of the server behind an Endpoint; None where it is not ours, or lives."""
+    served = session.served.get(endpoint.base_url)
+    return session.lender.diagnose(served.spec) if served and served.spec else None
