@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Union
+from typing import TYPE_CHECKING, Any, Union
 
 import msgspec
 
 from .endpoint import Protocol
 
-Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]  # noqa: UP007  # recursive: | needs 3.14
+if TYPE_CHECKING:
+    Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]
+else:
+    Json = Any  # msgspec knows no recursive types: as it runs, what came out of JSON or YAML is taken as it is
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -17,6 +17,8 @@ KeyPath = tuple[str | int, ...]
 
 _INT = "tag:yaml.org,2002:int"
 _FLOAT = "tag:yaml.org,2002:float"
+_MAP = "tag:yaml.org,2002:map"
+_SEQ = "tag:yaml.org,2002:seq"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
@@ -84,7 +86,10 @@ def parse_value(text: str) -> Json:
     Raises:
         ConfigError: not YAML.
     """
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError:
+        return text  # a control character in it
     try:
         node = loader.get_single_node()
         return None if node is None else _construct(loader, node, (), {}, Path("the command line"))
@@ -96,6 +101,8 @@ def parse_value(text: str) -> Json:
 
 def _construct(loader: _Loader, node: yaml.Node, key: KeyPath, lines: dict[KeyPath, int], path: Path) -> Json:
     lines.setdefault(key, node.start_mark.line + 1)
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in (_MAP, _SEQ):
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is not YAML of a suite: the tag {node.tag}")
     if isinstance(node, yaml.MappingNode):
         own = [(k.value, k.start_mark.line + 1) for k, _ in node.value if isinstance(k, yaml.ScalarNode)]
         for index, (name, line) in enumerate(own):

@@ -1,0 +1,7 @@
+"""Running servers: who owns them, who borrows them, when they are ready."""
+
+from .broker import Broker
+from .remote import BrokerServer, RemoteBroker
+from .spec import DeploymentSpec, Lender
+
+__all__ = ["Broker", "BrokerServer", "DeploymentSpec", "Lender", "RemoteBroker"]

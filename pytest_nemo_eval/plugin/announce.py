@@ -8,7 +8,7 @@ import pytest
 
 
 class Announcer:
-    """Writes lines to the terminal in the middle of a test. A worker of pytest-xdist has none: there it says nothing."""
+    """Writes lines to the terminal in the middle of a test. A worker of pytest-xdist has none, and says nothing."""
 
     def __init__(self, config: pytest.Config) -> None:
         plugins = config.pluginmanager

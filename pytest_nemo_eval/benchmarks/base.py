@@ -1,0 +1,70 @@
+"""What a benchmark is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..chat import Json
+from ..datasets import HubDataset
+from ..datasets.files import Row
+from ..errors import DatasetError
+from ..samples import Sample
+from ..scorers import Scorer
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How the model is to answer. ``max_tokens`` in tokens; ``stop`` are texts that end the answer."""
+
+    max_tokens: int
+    temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+
+
+def first_shots(sample: Sample, shots: Sequence[Sample], count: int) -> Sequence[Sample]:
+    """The first worked examples, the same for every question."""
+    return shots[:count]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """A declaration. Prompt and scorer are one unit: another scorer on the same replies measures something else.
+
+    Attributes:
+        variant: the source whose rules it follows; "" for a benchmark of the user's own.
+        version: changes when its results do.
+        num_fewshot: worked examples that the source puts before each question.
+        make_sample: a row and its number (from 0) to a Sample.
+        make_prompt: a Sample and its worked examples to the text that is asked.
+        choose_shots: (sample, all worked examples, how many) to those that stand before this sample's question.
+    """
+
+    name: str
+    variant: str
+    version: str
+    summary: str
+    licence: str
+    data: HubDataset | None
+    make_sample: Callable[[Row, int], Sample]
+    make_prompt: Callable[[Sample, Sequence[Sample]], str]
+    generation: Generation
+    scorer: Scorer
+    num_fewshot: int = 0
+    choose_shots: Callable[[Sample, Sequence[Sample], int], Sequence[Sample]] = first_shots
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name}:{self.variant}" if self.variant else self.name
+
+
+def column(row: Row, index: int, *names: str) -> Json:
+    """The first of these columns that the row has.
+
+    Raises:
+        DatasetError: it has none of them.
+    """
+    for name in names:
+        if row.get(name) is not None:
+            return row[name]
+    raise DatasetError(f"row {index + 1} has no column {' or '.join(names)}; it has {', '.join(row)}")

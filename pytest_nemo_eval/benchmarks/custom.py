@@ -1,0 +1,76 @@
+"""A benchmark that a suite or a test declares itself: a prompt with the data's columns in it, and a scorer."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+
+from ..datasets.files import Row
+from ..errors import ConfigError, DatasetError
+from ..samples import Sample
+from ..scorers import Scorer
+from .base import Benchmark, Generation, column
+
+
+def custom_benchmark(name: str, prompt: str, scorer: Scorer) -> Benchmark:
+    """A benchmark of the user's own.
+
+    The data has the columns that the prompt names, and ``answer`` (or ``target``); ``id`` and ``category`` where there are.
+
+    Args:
+        prompt: with ``{column}`` for the data's columns; ``{{`` and ``}}`` are braces.
+
+    Raises:
+        ConfigError: a prompt that is no such template.
+    """
+    columns = _columns(name, prompt)
+
+    def make_sample(row: Row, index: int) -> Sample:
+        for wanted in columns:
+            if wanted not in row:
+                raise DatasetError(
+                    f"row {index + 1} has no column {wanted}, which the prompt names; it has {', '.join(row)}"
+                )
+        return Sample(
+            id=str(row.get("id", index)),
+            input=prompt.format(**{wanted: row[wanted] for wanted in columns}),
+            target=str(column(row, index, "answer", "target")),
+            category=str(row.get("category", "")),
+        )
+
+    return Benchmark(
+        name=name,
+        variant="",
+        version="1",
+        summary="declared by the suite",
+        licence="",
+        data=None,
+        make_sample=make_sample,
+        make_prompt=_prompt,
+        generation=Generation(max_tokens=256),
+        scorer=scorer,
+    )
+
+
+def _prompt(sample: Sample, shots: Sequence[Sample]) -> str:
+    """Worked examples are a question with its (first) right answer behind it."""
+    examples = [f"{shot.input} {shot.target.partition('|')[0]}" for shot in shots]
+    return "\n\n".join([*examples, sample.input])
+
+
+def _columns(name: str, prompt: str) -> list[str]:
+    """The columns that a prompt names; nothing but plain names, since a format string can reach into objects."""
+    try:
+        fields = [field for _, field, spec, conversion in string.Formatter().parse(prompt) if field is not None]
+        plain = all(
+            field.isidentifier() and not spec and not conversion
+            for _, field, spec, conversion in string.Formatter().parse(prompt)
+            if field is not None
+        )
+    except ValueError as error:
+        raise ConfigError(f"the prompt of {name} is no template: {error}; write {{{{ and }}}} for braces") from None
+    if not plain:
+        raise ConfigError(f"the prompt of {name} may name columns as {{column}} only; write {{{{ and }}}} for braces")
+    if not fields:
+        raise ConfigError(f"the prompt of {name} names no column of the data, such as {{question}}")
+    return fields

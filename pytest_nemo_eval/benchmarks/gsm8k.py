@@ -1,0 +1,80 @@
+"""GSM8K: word problems of grade school mathematics (Cobbe et al., 2021; 1319 questions)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..datasets import HubDataset
+from ..datasets.files import Row
+from ..samples import Sample
+from ..scorers import create_scorer
+from .base import Benchmark, Generation, column
+
+DATA = HubDataset(
+    id="openai/gsm8k",
+    revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
+    split="test",
+    config="main",
+    fewshot_split="train",
+)
+
+
+def make_sample(row: Row, index: int) -> Sample:
+    """A row of the data set: question, and an answer that ends in ``#### NUMBER`` (or is a number)."""
+    answer = str(column(row, index, "answer", "target"))
+    return Sample(
+        id=str(row.get("id", index)),
+        input=str(column(row, index, "question", "prompt")).strip(),
+        target=answer.rpartition("####")[2].strip(),
+        metadata={"solution": answer},
+    )
+
+
+def lm_eval_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
+    """lm-eval's: each worked example is a question and its whole solution."""
+    examples = [f"Question: {shot.input}\nAnswer: {shot.metadata['solution']}" for shot in shots]
+    return "\n\n".join([*examples, f"Question: {sample.input}\nAnswer:"])
+
+
+def nemo_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
+    """Asks for the sentence that its scorer looks for."""
+    return (
+        f"{sample.input}\n\nThink step by step, then give the final answer in a last line of its own, as: "
+        "The answer is NUMBER"
+    )
+
+
+LM_EVAL = Benchmark(
+    name="gsm8k",
+    variant="lm-eval",
+    version="1",
+    summary="word problems of grade school mathematics; the last number of the reply counts",
+    licence="MIT",
+    data=DATA,
+    make_sample=make_sample,
+    make_prompt=lm_eval_prompt,
+    generation=Generation(max_tokens=1024, stop=("Question:", "</s>", "<|im_end|>")),
+    scorer=create_scorer("numeric"),
+    num_fewshot=5,
+)
+"""lm-eval's gsm8k, flexible-extract. The worked examples are the first five of train for every question."""
+
+LM_EVAL_STRICT = replace(
+    LM_EVAL,
+    variant="lm-eval-strict",
+    summary="word problems of grade school mathematics; the number behind #### counts",
+    scorer=create_scorer("numeric-strict"),
+)
+"""lm-eval's gsm8k, strict-match."""
+
+NEMO_EVALUATOR = replace(
+    LM_EVAL,
+    variant="nemo-evaluator",
+    summary='word problems of grade school mathematics; the number behind "the answer is" counts',
+    make_prompt=nemo_prompt,
+    generation=Generation(max_tokens=1024),
+    scorer=create_scorer("numeric-answer-is"),
+    num_fewshot=0,
+)
+"""NeMo Evaluator's rule, compared as numbers; the prompt's wording is ours."""

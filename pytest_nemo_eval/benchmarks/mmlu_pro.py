@@ -1,0 +1,110 @@
+"""MMLU-Pro: multiple choice with up to ten options in 14 subjects (Wang et al., 2024; 12032 questions)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..chat import Json
+from ..datasets import HubDataset
+from ..datasets.files import Row
+from ..errors import DatasetError
+from ..samples import Sample
+from ..scorers import create_scorer
+from .base import Benchmark, Generation, column
+
+LETTERS = "ABCDEFGHIJ"
+DATA = HubDataset(
+    id="TIGER-Lab/MMLU-Pro",
+    revision="527feea0afed1de15a8c115abf7be4c912123315",
+    split="test",
+    fewshot_split="validation",
+)
+
+
+def make_sample(row: Row, index: int) -> Sample:
+    """A row of the data set: question, options (a list), answer (a letter) or answer_index, category."""
+    options = column(row, index, "options")
+    if not isinstance(options, list) or not 0 < len(options) <= len(LETTERS):
+        raise DatasetError(f"row {index + 1}: options should be a list of one to ten texts, not {str(options)[:60]}")
+    return Sample(
+        id=str(row.get("question_id", row.get("sample_id", index))),
+        input=str(column(row, index, "question", "prompt")).strip(),
+        target=_letter(row, index),
+        choices=tuple(str(option) for option in options),
+        category=str(row.get("category", "")),
+        metadata={"solution": str(row.get("cot_content", ""))},
+    )
+
+
+def _letter(row: Row, index: int) -> str:
+    answer: Json = row.get("answer", row.get("target"))
+    if isinstance(answer, str) and answer.strip().upper() in LETTERS and answer.strip():
+        return answer.strip().upper()
+    number = column(row, index, "answer_index")
+    if not isinstance(number, int) or not 0 <= number < len(LETTERS):
+        raise DatasetError(f"row {index + 1}: answer_index should be 0 to 9, not {number}")
+    return LETTERS[number]
+
+
+def same_category(sample: Sample, shots: Sequence[Sample], count: int) -> Sequence[Sample]:
+    """The first worked examples of the question's own subject."""
+    return [shot for shot in shots if shot.category == sample.category][:count]
+
+
+def _question(sample: Sample) -> str:
+    options = "".join(f"{letter}. {text}\n" for letter, text in zip(LETTERS, sample.choices, strict=False))
+    return f"Question:\n{sample.input}\nOptions:\n{options}"
+
+
+def lm_eval_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
+    """lm-eval's: a sentence on the subject, worked examples with their reasoning, the question."""
+    head = (
+        f"The following are multiple choice questions (with answers) about {sample.category}. Think step by step and "
+        'then finish your answer with "the answer is (X)" where X is the correct letter choice.\n'
+    )
+    examples = "".join(f"{_question(shot)}{_reasoning(shot)}\n\n" for shot in shots)
+    return f"{head}{examples}{_question(sample)}Answer: Let's think step by step."
+
+
+def _reasoning(shot: Sample) -> str:
+    return str(shot.metadata["solution"]).replace("A: Let's think", "Answer: Let's think", 1)
+
+
+def answer_line_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
+    """simple-evals': the last line is to be ``Answer: $LETTER``."""
+    letters = LETTERS[: len(sample.choices)]
+    options = "\n".join(f"{letter}) {text}" for letter, text in zip(letters, sample.choices, strict=False))
+    return (
+        "Answer the following multiple choice question. The last line of your response should be of the following "
+        f"format: 'Answer: $LETTER' (without quotes) where LETTER is one of {letters}. Think step by step before "
+        f"answering.\n\n{sample.input}\n\n{options}"
+    )
+
+
+LM_EVAL = Benchmark(
+    name="mmlu_pro",
+    variant="lm-eval",
+    version="1",
+    summary='multiple choice in 14 subjects; the letter behind "answer is" counts',
+    licence="Apache-2.0",
+    data=DATA,
+    make_sample=make_sample,
+    make_prompt=lm_eval_prompt,
+    generation=Generation(max_tokens=2048, stop=("</s>", "Question:", "<|im_end|>")),
+    scorer=create_scorer("choice"),
+    num_fewshot=5,
+    choose_shots=same_category,
+)
+"""lm-eval's mmlu_pro. Newer versions of it stop at "Q:" where this stops at "Question:"."""
+
+NVIDIA_SIMPLE_EVALS = replace(
+    LM_EVAL,
+    variant="nvidia-simple-evals",
+    summary='multiple choice in 14 subjects; the letter behind "Answer:" counts',
+    make_prompt=answer_line_prompt,
+    generation=Generation(max_tokens=2048),
+    scorer=create_scorer("choice-answer-line"),
+    num_fewshot=0,
+)
+"""NVIDIA's simple-evals, mmlu_pro, without worked examples."""

@@ -1,0 +1,142 @@
+"""Rows out of files: JSONL, JSON, CSV, each also gzipped, and parquet."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ..chat import Json
+from ..errors import DatasetError
+
+Row = Mapping[str, Json]
+EXTENSIONS = (".jsonl", ".json", ".csv", ".parquet", ".jsonl.gz", ".json.gz", ".csv.gz")
+_LONGEST_FIELD = 100_000_000
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file, one mapping of column to value each.
+
+    Raises:
+        DatasetError: missing, of an unknown kind, or broken; with file and line.
+    """
+    check_file(path)
+    kind = _kind(path)
+    try:
+        if kind == ".parquet":
+            yield from _parquet(path)
+        elif kind == ".csv":
+            yield from _csv(path)
+        elif kind == ".json":
+            yield from _json(path)
+        else:
+            yield from _jsonl(path)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from None
+
+
+def check_file(path: Path) -> None:
+    """Whether a file is there and of a known kind.
+
+    Raises:
+        DatasetError: it is not.
+    """
+    if not path.is_file():
+        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "" if names else f"; there is no folder {path.parent}"
+        raise DatasetError(f"there is no data set file {path}{hint}")
+    if _kind(path) == "":
+        raise DatasetError(f"{path} is of no known kind: a data set ends in {', '.join(EXTENSIONS)}")
+
+
+def find_split(folder: Path, split: str, config: str | None = None) -> list[Path]:
+    """The files of a split in a folder: ``SPLIT.jsonl.gz`` or the shards of the hub's layout, in order; empty without any."""
+    for place in [folder, *([folder / config] if config else []), folder / "data"]:
+        for extension in EXTENSIONS:
+            if (place / f"{split}{extension}").is_file():
+                return [place / f"{split}{extension}"]
+        shards = sorted(place.glob(f"{split}-*-of-*.parquet"))
+        if shards:
+            return shards
+    return []
+
+
+def _kind(path: Path) -> str:
+    name = path.name.removesuffix(".gz")
+    kind = Path(name).suffix
+    known = kind in (".jsonl", ".json", ".csv") or (kind == ".parquet" and name == path.name)
+    return kind if known else ""
+
+
+def _open(path: Path) -> io.TextIOBase:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")  # type: ignore[return-value]  # it is a TextIOWrapper
+    return path.open(encoding="utf-8")
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    with _open(path) as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield _row(_decode(line, f"{path}:{number}"), f"{path}:{number}")
+
+
+def _json(path: Path) -> Iterator[Row]:
+    with _open(path) as file:
+        value = _decode(file.read(), str(path))
+    if isinstance(value, dict):
+        lists = [item for item in value.values() if isinstance(item, list)]
+        if len(lists) != 1:
+            raise DatasetError(f"{path} should hold a list of rows, or an object with one list; it has {len(lists)}")
+        value = lists[0]
+    if not isinstance(value, list):
+        raise DatasetError(f"{path} should hold a list of rows")
+    for number, item in enumerate(value, 1):
+        yield _row(item, f"{path}, row {number}")
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    with _open(path) as file:
+        reader = csv.DictReader(file)
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise DatasetError(f"{path}:{reader.line_num}: the row has not as many fields as the header")
+                yield dict(row)
+        except csv.Error as error:
+            raise DatasetError(f"{path}:{reader.line_num}: is not CSV: {error}") from None
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise DatasetError(f"{path} is parquet, which needs: pip install 'pytest-nemo-eval[hf]'") from None
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1000):
+                yield from batch.to_pylist()
+    except pyarrow.ArrowException as error:
+        raise DatasetError(f"{path} is not parquet: {error}") from None
+
+
+def _decode(text: str, where: str) -> Json:
+    try:
+        value: Json = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        raise DatasetError(f"{where}: is not JSON: {error}") from None
+    return value
+
+
+def _row(value: Json, where: str) -> Row:
+    if not isinstance(value, dict):
+        raise DatasetError(f"{where}: a row should be an object of columns, not {str(value)[:60]!r}")
+    return value

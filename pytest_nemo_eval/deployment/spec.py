@@ -1,0 +1,46 @@
+"""What is to be deployed, and who can be asked for it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+import msgspec
+
+from ..config.settings import ExecutionSettings
+from ..server import ServerAddress, ServerCommand
+
+
+class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployment: equal specifications share one server.
+
+    Attributes:
+        launcher: the launcher's name.
+        timeout: how long the start may take, in seconds.
+    """
+
+    command: ServerCommand
+    launcher: str = "local"
+    execution: ExecutionSettings = ExecutionSettings()
+    timeout: float = 1800.0
+
+    @property
+    def key(self) -> str:
+        """The same for equal specifications, in every process."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
+
+
+class Lender(Protocol):
+    """Lends deployments: the broker, or in a worker of pytest-xdist its voice."""
+
+    def acquire(self, spec: DeploymentSpec) -> ServerAddress:
+        """The address of a ready server; the first to ask for a specification waits for its start.
+
+        Raises:
+            DeploymentError: it could not be started; said again at once to whoever asks next.
+        """
+        ...
+
+    def diagnose(self, spec: DeploymentSpec) -> str | None:
+        """What became of a server; None while it runs."""
+        ...

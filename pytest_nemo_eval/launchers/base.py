@@ -1,0 +1,41 @@
+"""What a launcher is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from ..server import ServerCommand
+
+
+class Server(Protocol):
+    """A server that a launcher has started."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def argv(self) -> tuple[str, ...]: ...
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        ...
+
+    def stop(self) -> None:
+        """End it; returns when nothing is left of it. Idempotent."""
+        ...
+
+
+class Launcher(Protocol):
+    """Runs servers in one kind of place."""
+
+    def start(self, command: ServerCommand, log: Path) -> Server:
+        """Start a server whose output goes to ``log``; does not wait until it is ready.
+
+        Raises:
+            DeploymentError: it cannot be started.
+        """
+        ...

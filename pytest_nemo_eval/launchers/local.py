@@ -1,0 +1,113 @@
+"""Servers on this machine, each under a guard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from ..errors import DeploymentError
+from ..server import ServerCommand
+from . import guard
+
+HOST = "127.0.0.1"
+GRACE_SECONDS = 8.0
+"""A server that is told to end with a request in flight may never do so (vLLM): then it is killed."""
+
+
+class LocalServer:
+    """A server on this machine."""
+
+    def __init__(self, argv: tuple[str, ...], port: int, process: subprocess.Popen[bytes]) -> None:
+        self.host = HOST
+        self.port = port
+        self.argv = argv
+        self._guard = process
+        self._exit: int | None = None
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        """What the guard says; the end of its words is the end of the guard."""
+        with contextlib.suppress(ValueError, OSError):
+            for line in self._guard.stdout or ():
+                self._exit = json.loads(line).get("exit", self._exit)
+
+    def poll(self) -> int | None:
+        if self._exit is not None or self._listener.is_alive():
+            return self._exit
+        return self._guard.wait()
+
+    def stop(self) -> None:
+        if self._guard.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._guard.stdin.close()
+        try:
+            self._guard.wait(timeout=GRACE_SECONDS + 2 * guard.KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._kill()
+        self._listener.join(timeout=1)
+
+    def _kill(self) -> None:
+        """The guard itself hangs: end what can be reached."""
+        for pid in (*guard.descendants(self._guard.pid), self._guard.pid):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        self._guard.wait()
+
+
+class LocalLauncher:
+    """This machine."""
+
+    def start(self, command: ServerCommand, log: Path) -> LocalServer:
+        port = _free_port() if command.port is None else _check_port(command.port)
+        argv = command.at(HOST, port)
+        executable = _find(argv[0])
+        log.parent.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__, str(GRACE_SECONDS), str(log), executable, *argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **command.environment},
+            start_new_session=True,  # Ctrl-C in the terminal is pytest's to answer
+        )
+        return LocalServer(argv, port, process)
+
+
+def _find(program: str) -> str:
+    found = shutil.which(os.path.expanduser(program))
+    if found is None:
+        raise DeploymentError(
+            f"{program} is not there to be run: install it (vLLM on a GPU host: pip install 'pytest-nemo-eval[vllm]'), or "
+            "name the interpreter of the environment that has it with --eval-set deployment.python=PATH"
+        )
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _check_port(port: int) -> int:
+    """A port that is taken is seen before a server spends a minute on its way to it."""
+    with socket.socket() as wanted:
+        wanted.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            wanted.bind((HOST, port))
+        except OSError as error:
+            raise DeploymentError(
+                f"port {port} cannot be used: {error.strerror}; end what uses it, or leave deployment.port out to get a "
+                "free one"
+            ) from None
+    return port

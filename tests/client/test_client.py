@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_nemo_eval import Client, Endpoint, Message, Protocol, Request, Response, Secret
+from pytest_nemo_eval.client import Pool, RetryPolicy
+from pytest_nemo_eval.client.client import list_models
+from pytest_nemo_eval.errors import AccessError, EndpointError, RejectedRequestError
+from pytest_nemo_eval.interceptors import CallNext
+from tests.fake_endpoint import FakeEndpoint, Reply, serving
+
+QUICK = RetryPolicy(retries=3, first_wait=0.01)
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool()
+    yield pool
+    pool.close()
+
+
+def client_of(fake: FakeEndpoint, pool: Pool) -> Client:
+    endpoint = Endpoint(fake.url, "fake-model", api_key=Secret("sk-secret"))
+    return Client(endpoint, [], pool, QUICK, timeout=5)
+
+
+def test_chat(pool: Pool) -> None:
+    with serving(lambda question: f"you asked {question}") as fake:
+        answer = client_of(fake, pool).ask("2+2?", max_tokens=5)
+        pool.close_connections()
+    assert answer.text == "you asked 2+2?"
+    assert answer.finish_reason == "stop"
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (7, 3)
+    assert fake.requests == [
+        {"model": "fake-model", "messages": [{"role": "user", "content": "2+2?"}], "max_tokens": 5}
+    ]
+    assert fake.headers[0]["authorization"] == "Bearer sk-secret"
+    assert fake.paths == ["/v1/chat/completions"]
+
+
+def test_completions(pool: Pool) -> None:
+    with serving(lambda question: "Paris") as fake:
+        endpoint = Endpoint(fake.url, "m", Protocol.COMPLETIONS)
+        assert Client(endpoint, [], pool).ask("The capital of France is").text == "Paris"
+        pool.close_connections()
+    assert fake.paths == ["/v1/completions"]
+    assert fake.requests[0]["prompt"] == "The capital of France is"
+    assert "authorization" not in fake.headers[0]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Reply(status=500),
+        Reply(status=503, content=b"<html>"),
+        Reply(status=429, headers={"retry-after": "0.01"}),
+        Reply(content=b'{"choices'),
+        Reply(content=b'{"choices": []}'),
+        Reply(content=b'{"choices": [{"index": 0}]}'),
+        Reply(content=b"[1]"),
+        Reply(content=b"\xff\xfe"),
+    ],
+)
+def test_what_passes_is_asked_again(pool: Pool, broken: Reply) -> None:
+    replies = itertools.chain([broken, broken], itertools.repeat("fine"))
+    with serving(lambda _: next(replies)) as fake:
+        assert client_of(fake, pool).ask("?").text == "fine"
+        pool.close_connections()
+    assert len(fake.requests) == 3
+
+
+def test_what_lasts_is_an_error_that_says_what_happened(pool: Pool) -> None:
+    with serving(lambda _: Reply(status=500, content=b'{"error": {"message": "kaputt"}}')) as fake:
+        with pytest.raises(EndpointError, match="asked 4 times: HTTP 500: kaputt"):
+            client_of(fake, pool).ask("?")
+        pool.close_connections()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, RejectedRequestError), (413, RejectedRequestError), (422, RejectedRequestError)]
+    + [(401, AccessError), (403, AccessError), (404, AccessError)],
+)
+def test_what_is_refused_is_not_asked_again(pool: Pool, status: int, kind: type[Exception]) -> None:
+    words = b'{"error": {"message": "no: the key sk-secret is bad"}}'
+    with serving(lambda _: Reply(status=status, content=words)) as fake:
+        with pytest.raises(kind, match=r"no: the key \[key\] is bad") as caught:
+            client_of(fake, pool).ask("?")
+        pool.close_connections()
+    assert len(fake.requests) == 1
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_nobody_there(pool: Pool) -> None:
+    with serving(lambda _: "") as fake:
+        client = client_of(fake, pool)
+    with pytest.raises(EndpointError, match="asked 4 times"):
+        client.ask("?")
+
+
+@pytest.mark.parametrize("content", ["null", '""', '[{"type": "text", "text": ""}]'])
+def test_an_empty_answer_is_an_answer(pool: Pool, content: str) -> None:
+    body = '{"choices": [{"message": {"role": "assistant", "content": %s}, "finish_reason": "length"}]}' % content
+    with serving(lambda _: Reply(content=body.encode())) as fake:
+        answer = client_of(fake, pool).ask("?")
+        pool.close_connections()
+    assert answer.text == ""
+    assert answer.finish_reason == "length"
+
+
+def test_interceptors_stand_around_the_send(pool: Pool) -> None:
+    seen = []
+
+    async def outer(request: Request, call_next: CallNext) -> Response:
+        seen.append("outer")
+        response = await call_next(request.replace(messages=(Message("system", "Be brief."), *request.messages)))
+        return response.replace(text=response.text.upper())
+
+    async def inner(request: Request, call_next: CallNext) -> Response:
+        seen.append(f"inner sees {len(request.messages)} messages")
+        return await call_next(request)
+
+    with serving(lambda _: "fine") as fake:
+        endpoint = Endpoint(fake.url, "m")
+        assert Client(endpoint, [outer, inner], pool).ask("?").text == "FINE"
+        pool.close_connections()
+    assert seen == ["outer", "inner sees 2 messages"]
+    assert [message["role"] for message in fake.requests[0]["messages"]] == ["system", "user"]
+
+
+def test_the_models_of_an_endpoint(pool: Pool) -> None:
+    with serving(lambda _: "") as fake:
+        fake.models = ["a", "b"]
+        endpoint = Endpoint(fake.url, "")
+        assert pool.start(lambda: list_models(endpoint, pool)).result() == ["a", "b"]
+        pool.close_connections()
