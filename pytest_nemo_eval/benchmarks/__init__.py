@@ -35,8 +35,8 @@ def get_benchmark(name: str) -> Benchmark:
     if full_name not in BENCHMARKS:
         near = difflib.get_close_matches(name, [*BENCHMARKS, *{full.partition(":")[0] for full in BENCHMARKS}], n=1)
         if is_planned(name):
-            raise ConfigError(f"the benchmark {name} is not available in this version (available: {_available()})")
-        hint = f"did you mean {near[0]}?" if near else f"there are {_available()}"
+            raise ConfigError(f"the benchmark {name} is not available in this version (available: {", ".join(list_benchmarks())})")
+        hint = f"did you mean {near[0]}?" if near else f"there are {", ".join(list_benchmarks())}"
         raise ConfigError(
             f"no benchmark is called {name!r}; {hint} (one of your own needs a prompt and a scorer beside its name)"
         )
@@ -44,13 +44,14 @@ def get_benchmark(name: str) -> Benchmark:
     return cast(Benchmark, getattr(import_module(f".{module}", __name__), attribute))
 
 
+def list_benchmarks() -> list[str]:
+    """All full names, each benchmark's default variant first."""
+    return list(BENCHMARKS)
+
+
 def is_planned(name: str) -> bool:
     """Whether a later version has this benchmark."""
     return name.partition(":")[0] in PLANNED
 
 
-def _available() -> str:
-    return ", ".join(BENCHMARKS)
-
-
-__all__ = ["BENCHMARKS", "Benchmark", "Generation", "custom_benchmark", "get_benchmark", "is_planned"]
+__all__ = ["BENCHMARKS", "Benchmark", "Generation", "custom_benchmark", "get_benchmark", "is_planned", "list_benchmarks"]

@@ -59,12 +59,21 @@ class Benchmark:
 
 
 def column(row: Row, index: int, *names: str) -> Json:
-    """The first of these columns that the row has.
+    """The first of these columns that the row has a value in.
 
     Raises:
-        DatasetError: it has none of them.
+        DatasetError: it has none of them; names the row and what is there.
     """
     for name in names:
         if row.get(name) is not None:
             return row[name]
-    raise DatasetError(f"row {index + 1} has no column {' or '.join(names)}; it has {', '.join(row)}")
+    there = ", ".join(name for name, value in row.items() if value is not None)
+    raise DatasetError(
+        f"row {index + 1} has no value in the column {' or '.join(names)}; it has {there or 'nothing'} "
+        "(dataset.fields names other columns)"
+    )
+
+
+def row_id(row: Row, index: int, *names: str) -> str:
+    """The first of these columns that the row has a value in, else the row's number, from 0."""
+    return next((str(row[name]) for name in names if row.get(name) is not None), str(index))

@@ -9,7 +9,7 @@ from ..datasets import HubDataset
 from ..datasets.files import Row
 from ..samples import Sample
 from ..scorers import create_scorer
-from .base import Benchmark, Generation, column
+from .base import Benchmark, Generation, column, row_id
 
 DATA = HubDataset(
     id="openai/gsm8k",
@@ -24,7 +24,7 @@ def make_sample(row: Row, index: int) -> Sample:
     """A row of the data set: question, and an answer that ends in ``#### NUMBER`` (or is a number)."""
     answer = str(column(row, index, "answer", "target"))
     return Sample(
-        id=str(row.get("id", index)),
+        id=row_id(row, index, "id"),
         input=str(column(row, index, "question", "prompt")).strip(),
         target=answer.rpartition("####")[2].strip(),
         metadata={"solution": answer},
@@ -38,10 +38,10 @@ def lm_eval_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
 
 
 def nemo_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
-    """Asks for the sentence that its scorer looks for."""
+    """NeMo Evaluator's: asks for the sentence that its scorer looks for; takes no worked examples."""
     return (
-        f"{sample.input}\n\nThink step by step, then give the final answer in a last line of its own, as: "
-        "The answer is NUMBER"
+        "Solve the following math problem step by step. "
+        f"Put your final numerical answer after 'The answer is'.\n\nProblem: {sample.input}"
     )
 
 
@@ -58,7 +58,8 @@ LM_EVAL = Benchmark(
     scorer=create_scorer("numeric"),
     num_fewshot=5,
 )
-"""lm-eval's gsm8k, flexible-extract. The worked examples are the first five of train for every question."""
+"""lm-eval's gsm8k, flexible-extract. The worked examples are the first five of train for every question, where lm-eval
+draws five for each."""
 
 LM_EVAL_STRICT = replace(
     LM_EVAL,
@@ -77,4 +78,4 @@ NEMO_EVALUATOR = replace(
     scorer=create_scorer("numeric-answer-is"),
     num_fewshot=0,
 )
-"""NeMo Evaluator's rule, compared as numbers; the prompt's wording is ours."""
+"""NeMo Evaluator's prompt and rule; what it compares as text is compared as numbers."""

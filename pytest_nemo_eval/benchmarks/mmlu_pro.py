@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..chat import Json
 from ..datasets import HubDataset
 from ..datasets.files import Row
 from ..errors import DatasetError
 from ..samples import Sample
 from ..scorers import create_scorer
-from .base import Benchmark, Generation, column
+from .base import Benchmark, Generation, column, row_id
 
 LETTERS = "ABCDEFGHIJ"
 DATA = HubDataset(
@@ -28,23 +27,27 @@ def make_sample(row: Row, index: int) -> Sample:
     if not isinstance(options, list) or not 0 < len(options) <= len(LETTERS):
         raise DatasetError(f"row {index + 1}: options should be a list of one to ten texts, not {str(options)[:60]}")
     return Sample(
-        id=str(row.get("question_id", row.get("sample_id", index))),
+        id=row_id(row, index, "question_id", "sample_id"),
         input=str(column(row, index, "question", "prompt")).strip(),
-        target=_letter(row, index),
+        target=_letter(row, index, len(options)),
         choices=tuple(str(option) for option in options),
         category=str(row.get("category", "")),
         metadata={"solution": str(row.get("cot_content", ""))},
     )
 
 
-def _letter(row: Row, index: int) -> str:
-    answer: Json = row.get("answer", row.get("target"))
-    if isinstance(answer, str) and answer.strip().upper() in LETTERS and answer.strip():
+def _letter(row: Row, index: int, options: int) -> str:
+    letters = LETTERS[:options]
+    answer = column(row, index, "answer", "target", "answer_index")
+    if isinstance(answer, str) and len(answer.strip()) == 1 and answer.strip().upper() in letters:
         return answer.strip().upper()
-    number = column(row, index, "answer_index")
-    if not isinstance(number, int) or not 0 <= number < len(LETTERS):
-        raise DatasetError(f"row {index + 1}: answer_index should be 0 to 9, not {number}")
-    return LETTERS[number]
+    number = row.get("answer_index") if isinstance(answer, str) else answer
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < options:
+        raise DatasetError(
+            f"row {index + 1}: answer should be one of the letters {letters}, or answer_index 0 to {options - 1}, "
+            f"not {str(answer)[:60]!r} and {str(number)[:60]}"
+        )
+    return letters[number]
 
 
 def same_category(sample: Sample, shots: Sequence[Sample], count: int) -> Sequence[Sample]:

@@ -40,11 +40,14 @@ def load_samples(
         chosen = _of_subsets(list(samples), subsets)
         chosen = chosen[:limit] if isinstance(limit, int) else chosen[: _share(limit, len(chosen))]
     if not chosen:
-        raise DatasetError("the data set holds no sample")
+        raise DatasetError("the data set holds no row: look at the file that dataset.path or the benchmark names")
     seen: set[str] = set()
     for sample in chosen:
         if sample.id in seen:
-            raise DatasetError(f"two samples have the id {sample.id}: ids must be unique within a benchmark")
+            raise DatasetError(
+                f"two rows have the id {sample.id}: ids must be unique, so leave the id column out (rows are then "
+                "numbered), or name another one with dataset.fields"
+            )
         seen.add(sample.id)
     return chosen
 

@@ -2,7 +2,7 @@
 
 from .engine import Progress, evaluate
 from .plan import Job, data_source, find_benchmark, make_gates, plan
-from .result import BenchmarkResult, MeasuredFloat, explain, interval_in_words
+from .result import BenchmarkResult, MeasuredFloat, explain, headline
 from .run import RunPlace, run_job
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "evaluate",
     "explain",
     "find_benchmark",
-    "interval_in_words",
+    "headline",
     "make_gates",
     "plan",
     "run_job",

@@ -105,11 +105,15 @@ def interval_in_words(metric: MetricValue) -> str:
     return f"{metric.value:.4f} (95 % interval {metric.ci_lower:.4f} to {metric.ci_upper:.4f}, n = {metric.n})"
 
 
-def explain(result: BenchmarkResult, metric: MetricValue, condition: str) -> list[str]:
-    """Why a condition on a metric is not met: score, interval, counts, worst samples, and where the Run is."""
+def headline(result: BenchmarkResult, metric: MetricValue) -> str:
+    """What was measured, in one line."""
+    return f"{result.benchmark} on {result.model}: {metric.name} is {interval_in_words(metric)}"
+
+
+def explain(result: BenchmarkResult) -> list[str]:
+    """What stands behind a score: counts, the worst samples, and where the Run is."""
     failures, errors, truncated = result.extraction_failures, result.errors, result.truncated
     lines = [
-        f"{result.benchmark} on {result.model}: {metric.name} is {interval_in_words(metric)}; wanted {condition}",
         f"answers that could not be extracted: {failures}, errored samples: {errors}, truncated replies: {truncated}",
         *result.notes,
     ]

@@ -95,7 +95,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(MARK)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist must have spoken before xdist says that it has collected
 def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.getoption("collectonly") or not any(item.stash.get(EVALUATION, False) for item in session.items):
         return

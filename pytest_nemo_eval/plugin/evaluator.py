@@ -26,16 +26,14 @@ class Evaluator:
         return report
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
-        from ..evaluation import MeasuredFloat, explain
+        from ..evaluation import MeasuredFloat, headline
 
-        if isinstance(left, MeasuredFloat):
-            return [f"{left:.4f} {op} {right}", *explain(left.result, left.metric, f"{op} {right}")]
-        if isinstance(right, MeasuredFloat):
-            return [
-                f"{left} {op} {right:.4f}",
-                *explain(right.result, right.metric, f"{left} {op} {right.metric.name}"),
-            ]
-        return None
+        lines = [headline(side.result, side.metric) for side in (left, right) if isinstance(side, MeasuredFloat)]
+        return [f"{_show(left)} {op} {_show(right)}", *lines] if lines else None
+
+
+def _show(side: object) -> str:
+    return f"{side:.4f}" if isinstance(side, float) else repr(side)
 
 
 class Worker(Evaluator):

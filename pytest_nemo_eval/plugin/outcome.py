@@ -7,11 +7,15 @@ import enum
 import msgspec
 import pytest
 
-from ..errors import EvalError, GateInconclusive
+from ..errors import EvalError, GateFailure, GateInconclusive
+from ..evaluation import BenchmarkResult, explain
 from ..report import Row
 
 ROWS = pytest.StashKey[list[Row]]()
 """On an item: a row for each benchmark that it ran."""
+
+RESULTS = pytest.StashKey[list[BenchmarkResult]]()
+"""On an item: the result of each benchmark that it finished."""
 
 ATTRIBUTE = "_nemo_eval"
 """On a report: an Outcome as JSON text, the one shape that xdist carries whole."""
@@ -50,6 +54,8 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     rows = tuple(item.stash.get(ROWS, [])) if call.when == "call" else ()
     if call.when == "call" or report.failed or report.skipped:
         kind = _kind(report, error, rows, is_suite_item(item))
+        if kind is Kind.FAILED and not isinstance(error, GateFailure):
+            _add_sections(item, report)
         if kind is Kind.FAILED:
             rows = tuple(
                 msgspec.structs.replace(row, verdict="fail") if row.verdict == "measured" else row for row in rows
@@ -57,6 +63,12 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
         elif kind is Kind.PASSED:
             rows = tuple(msgspec.structs.replace(row, verdict=_passed(row, item)) for row in rows)
         setattr(report, ATTRIBUTE, msgspec.json.encode(Outcome(kind, rows)).decode())
+
+
+def _add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
+    """What stands behind a failed assert; pytest cuts an assert's own explanation after eight lines."""
+    for result in item.stash.get(RESULTS, []):
+        report.sections.append((f"evaluation of {result.benchmark}", "\n".join(explain(result)) + "\n"))
 
 
 def _passed(row: Row, item: pytest.Item) -> str:

@@ -15,11 +15,11 @@ from ..chat import Json
 from ..client import Client, RetryPolicy
 from ..config.settings import Limit, TaskSettings, Tier
 from ..errors import ConfigError, EndpointError, EvalError, EvaluationError, GateFailure, GateInconclusive
-from ..evaluation import BenchmarkResult, Job, Progress, RunPlace, explain, plan, run_job
+from ..evaluation import BenchmarkResult, Job, Progress, RunPlace, explain, headline, plan, run_job
 from ..gates import Gate, Verdict
 from ..report import Row, row_of
 from ..runs.provenance import commit_of
-from .outcome import ROWS
+from .outcome import RESULTS, ROWS
 from .serving import diagnose, model_record
 from .state import EvalSession
 
@@ -89,16 +89,18 @@ class BenchmarkRunner:
         rows = item.stash.setdefault(ROWS, [])
         try:
             result = self._evaluate(task, gates, folder)
-        except EvalError as error:
-            rows.append(Row(benchmark=task.name, verdict="error", note=str(error).partition("\n")[0]))
+            rows.append(row_of(result.record, str(folder)))
+            item.stash.setdefault(RESULTS, []).append(result)
+            for metric, value in result.metrics.items():
+                item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
+            judge(result)
+        except GateFailure:
             raise
         except Exception as error:
-            rows.append(Row(benchmark=task.name, verdict="error", note=repr(error)))
+            rows.append(Row(benchmark=task.name, verdict="error", note=str(error).partition("\n")[0]))
+            if isinstance(error, EvalError):
+                raise
             raise EvalError(f"{task.name}: {type(error).__name__}: {error}") from error
-        rows.append(row_of(result.record, str(folder)))
-        for metric, value in result.metrics.items():
-            item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
-        judge(result)
         return result
 
     def _evaluate(self, task: TaskSettings, gates: Sequence[Gate], folder: Path) -> BenchmarkResult:
@@ -142,7 +144,7 @@ def judge(result: BenchmarkResult) -> None:
     failed = any(gate.verdict is Verdict.FAIL for gate in missed)
     lines = [gate.explanation for gate in missed]
     metric = result.metrics.get(missed[0].condition.partition(" ")[0], result.metrics["accuracy"])
-    lines += explain(result, metric, conditions)
+    lines += [f"{headline(result, metric)}; wanted {conditions}", *explain(result)]
     if failed:
         raise GateFailure("gate missed: " + "\n".join(lines))
     raise GateInconclusive("inconclusive: " + "\n".join(lines))

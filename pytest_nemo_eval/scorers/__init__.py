@@ -15,7 +15,7 @@ SCORERS: Mapping[str, str] = {
     "includes": "exact:INCLUDES",
     "numeric": "numeric:FLEXIBLE",
     "numeric-strict": "numeric:STRICT",
-    "numeric-answer-is": "numeric:ANSWER_IS",
+    "numeric-answer-is": "numeric:ANNOUNCED",
     "choice": "choice:ANSWER_IS",
     "choice-answer-line": "choice:ANSWER_LINE",
 }
