@@ -20,8 +20,24 @@ BENCHMARKS: Mapping[str, str] = {
 }
 """Full name to ``module:attribute``, the module within this package; a benchmark's first variant is its default."""
 
-PLANNED = ("mmlu", "gpqa", "humaneval", "mbpp", "ifeval", "math500", "math", "bbh", "truthfulqa", "arc", "hellaswag")
-PLANNED += ("winogrande", "drop", "triviaqa", "simpleqa", "mgsm")
+PLANNED = (
+    "mmlu",
+    "gpqa",
+    "humaneval",
+    "mbpp",
+    "ifeval",
+    "math500",
+    "math",
+    "bbh",
+    "truthfulqa",
+    "arc",
+    "hellaswag",
+    "winogrande",
+    "drop",
+    "triviaqa",
+    "simpleqa",
+    "mgsm",
+)
 """Benchmarks of later versions: a suite that names one is collected, and says so when it runs."""
 
 
@@ -35,8 +51,10 @@ def get_benchmark(name: str) -> Benchmark:
     if full_name not in BENCHMARKS:
         near = difflib.get_close_matches(name, [*BENCHMARKS, *{full.partition(":")[0] for full in BENCHMARKS}], n=1)
         if is_planned(name):
-            raise ConfigError(f"the benchmark {name} is not available in this version (available: {", ".join(list_benchmarks())})")
-        hint = f"did you mean {near[0]}?" if near else f"there are {", ".join(list_benchmarks())}"
+            raise ConfigError(
+                f"the benchmark {name} is not available in this version (available: {', '.join(BENCHMARKS)})"
+            )
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BENCHMARKS)}"
         raise ConfigError(
             f"no benchmark is called {name!r}; {hint} (one of your own needs a prompt and a scorer beside its name)"
         )
@@ -54,4 +72,12 @@ def is_planned(name: str) -> bool:
     return name.partition(":")[0] in PLANNED
 
 
-__all__ = ["BENCHMARKS", "Benchmark", "Generation", "custom_benchmark", "get_benchmark", "is_planned", "list_benchmarks"]
+__all__ = [
+    "BENCHMARKS",
+    "Benchmark",
+    "Generation",
+    "custom_benchmark",
+    "get_benchmark",
+    "is_planned",
+    "list_benchmarks",
+]

@@ -6,16 +6,17 @@ import string
 from collections.abc import Sequence
 
 from ..datasets.files import Row
-from ..errors import ConfigError, DatasetError
+from ..errors import ConfigError
 from ..samples import Sample
 from ..scorers import Scorer
-from .base import Benchmark, Generation, column
+from .base import Benchmark, Generation, column, row_id
 
 
 def custom_benchmark(name: str, prompt: str, scorer: Scorer) -> Benchmark:
     """A benchmark of the user's own.
 
-    The data has the columns that the prompt names, and ``answer`` (or ``target``); ``id`` and ``category`` where there are.
+    The data has the columns that the prompt names, and ``answer`` (or ``target``); ``id``, ``category`` and ``choices``
+    (or ``options``: a list) where there are. Without ``id``, rows are numbered.
 
     Args:
         prompt: with ``{column}`` for the data's columns; ``{{`` and ``}}`` are braces.
@@ -26,16 +27,14 @@ def custom_benchmark(name: str, prompt: str, scorer: Scorer) -> Benchmark:
     columns = _columns(name, prompt)
 
     def make_sample(row: Row, index: int) -> Sample:
-        for wanted in columns:
-            if wanted not in row:
-                raise DatasetError(
-                    f"row {index + 1} has no column {wanted}, which the prompt names; it has {', '.join(row)}"
-                )
+        values = {wanted: column(row, index, wanted) for wanted in columns}
+        choices = row.get("choices") or row.get("options")
         return Sample(
-            id=str(row.get("id", index)),
-            input=prompt.format(**{wanted: row[wanted] for wanted in columns}),
+            id=row_id(row, index, "id"),
+            input=prompt.format(**values),
             target=str(column(row, index, "answer", "target")),
-            category=str(row.get("category", "")),
+            choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
+            category=str(row.get("category") or ""),
         )
 
     return Benchmark(
@@ -61,16 +60,14 @@ def _prompt(sample: Sample, shots: Sequence[Sample]) -> str:
 def _columns(name: str, prompt: str) -> list[str]:
     """The columns that a prompt names; nothing but plain names, since a format string can reach into objects."""
     try:
-        fields = [field for _, field, spec, conversion in string.Formatter().parse(prompt) if field is not None]
-        plain = all(
-            field.isidentifier() and not spec and not conversion
-            for _, field, spec, conversion in string.Formatter().parse(prompt)
-            if field is not None
-        )
+        fields = [part[1:] for part in string.Formatter().parse(prompt) if part[1] is not None]
     except ValueError as error:
         raise ConfigError(f"the prompt of {name} is no template: {error}; write {{{{ and }}}} for braces") from None
-    if not plain:
+    columns = [
+        field for field, spec, conversion in fields if field and field.isidentifier() and not (spec or conversion)
+    ]
+    if len(columns) != len(fields):
         raise ConfigError(f"the prompt of {name} may name columns as {{column}} only; write {{{{ and }}}} for braces")
-    if not fields:
+    if not columns:
         raise ConfigError(f"the prompt of {name} names no column of the data, such as {{question}}")
-    return fields
+    return columns

@@ -31,8 +31,8 @@ def make_sample(row: Row, index: int) -> Sample:
         input=str(column(row, index, "question", "prompt")).strip(),
         target=_letter(row, index, len(options)),
         choices=tuple(str(option) for option in options),
-        category=str(row.get("category", "")),
-        metadata={"solution": str(row.get("cot_content", ""))},
+        category=str(row.get("category") or ""),
+        metadata={"solution": str(row.get("cot_content") or "")},
     )
 
 

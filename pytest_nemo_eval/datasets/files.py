@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
+import glob
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,8 +39,8 @@ def read_rows(path: Path) -> Iterator[Row]:
             yield from _json(path)
         else:
             yield from _jsonl(path)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from None
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise DatasetError(f"{path} cannot be read ({error}): is it whole, and UTF-8? fetch or write it anew") from None
 
 
 def check_file(path: Path) -> None:
@@ -55,16 +58,34 @@ def check_file(path: Path) -> None:
         raise DatasetError(f"{path} is of no known kind: a data set ends in {', '.join(EXTENSIONS)}")
 
 
-def find_split(folder: Path, split: str, config: str | None = None) -> list[Path]:
-    """The files of a split in a folder: ``SPLIT.jsonl.gz`` or the shards of the hub's layout, in order; empty without any."""
-    for place in [folder, *([folder / config] if config else []), folder / "data"]:
+def find_split(path: Path, split: str, config: str | None = None) -> list[Path]:
+    """The files of a split: a file is its own; in a folder, ``SPLIT.jsonl.gz`` or the hub's shards, in order.
+
+    Looks into the folder, its subfolders ``config`` and ``data``; empty where there is nothing.
+
+    Raises:
+        DatasetError: some of the shards are missing.
+    """
+    if path.is_file():
+        return [path]
+    for place in [path, *([path / config] if config else []), path / "data"]:
         for extension in EXTENSIONS:
             if (place / f"{split}{extension}").is_file():
                 return [place / f"{split}{extension}"]
-        shards = sorted(place.glob(f"{split}-*-of-*.parquet"))
+        shards = sorted(place.glob(f"{glob.escape(split)}-*-of-*.parquet"))
         if shards:
+            _check_shards(shards)
             return shards
     return []
+
+
+def _check_shards(shards: list[Path]) -> None:
+    """A part of a data set must not pass for all of it."""
+    count = shards[0].stem.rpartition("-of-")[2]
+    if not count.isdecimal() or len(shards) != int(count):
+        raise DatasetError(
+            f"{shards[0].parent} holds {len(shards)} of the {count} files like {shards[0].name}: fetch the rest of them"
+        )
 
 
 def _kind(path: Path) -> str:
@@ -74,22 +95,25 @@ def _kind(path: Path) -> str:
     return kind if known else ""
 
 
-def _open(path: Path) -> io.TextIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")  # type: ignore[return-value]  # it is a TextIOWrapper
-    return path.open(encoding="utf-8")
+def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _text(path: Path) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
     with _open(path) as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
-                yield _row(_decode(line, f"{path}:{number}"), f"{path}:{number}")
+            text = line.removeprefix(codecs.BOM_UTF8).strip()
+            if text:
+                yield _row(_decode(text, f"{path}:{number}"), f"{path}:{number}")
 
 
 def _json(path: Path) -> Iterator[Row]:
     with _open(path) as file:
-        value = _decode(file.read(), str(path))
+        value = _decode(file.read().removeprefix(codecs.BOM_UTF8), str(path))
     if isinstance(value, dict):
         lists = [item for item in value.values() if isinstance(item, list)]
         if len(lists) != 1:
@@ -102,16 +126,16 @@ def _json(path: Path) -> Iterator[Row]:
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    with _open(path) as file:
-        reader = csv.DictReader(file)
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))  # for the whole process, so only ever raised
+    with _text(path) as file:
+        reader = csv.DictReader(file, strict=True)
         try:
             for row in reader:
                 if None in row or None in row.values():
                     raise DatasetError(f"{path}:{reader.line_num}: the row has not as many fields as the header")
                 yield dict(row)
         except csv.Error as error:
-            raise DatasetError(f"{path}:{reader.line_num}: is not CSV: {error}") from None
+            raise DatasetError(f"{path}:{reader.reader.line_num}: is not CSV: {error}") from None
 
 
 def _parquet(path: Path) -> Iterator[Row]:
@@ -128,10 +152,10 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise DatasetError(f"{path} is not parquet: {error}") from None
 
 
-def _decode(text: str, where: str) -> Json:
+def _decode(text: bytes, where: str) -> Json:
     try:
         value: Json = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise DatasetError(f"{where}: is not JSON: {error}") from None
     return value
 

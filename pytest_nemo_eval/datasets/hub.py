@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DatasetError
 from .files import Row, find_split, read_rows
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -29,40 +32,37 @@ class HubDataset:
 
 
 def hub_files(dataset: HubDataset, split: str) -> list[Path]:
-    """The files of a split, out of the hub's cache, or fetched into it.
+    """The files of a split, out of the hub's cache, or fetched into it. ``HF_HUB_OFFLINE`` is honoured.
 
     Raises:
         DatasetError: the extra is missing, there is no network, the data set is gated, or has no such split; says what
             to do.
     """
     try:
-        import huggingface_hub
-        from huggingface_hub import errors
+        import huggingface_hub  # noqa: F401  # only whether it is there
     except ImportError:
         raise DatasetError(
-            f"{dataset.id} comes from the Hugging Face hub, which needs: pip install 'pytest-nemo-eval[hf]'; {_elsewhere()}"
-        ) from None
-    try:
-        folder = huggingface_hub.snapshot_download(
-            dataset.id,
-            repo_type="dataset",
-            revision=dataset.revision,
-            allow_patterns=_patterns(dataset, split),
-        )
-    except errors.GatedRepoError:
-        raise DatasetError(
-            f"{dataset.id} is gated: accept its terms on the hub and set HF_TOKEN to a token of yours"
-        ) from None
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError, ValueError) as error:
-        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
-        raise DatasetError(
-            f"{dataset.id} could not be had from the Hugging Face hub{offline}: {_first_line(error)}; fetch it once "
-            f"where there is a network: hf download --repo-type dataset {dataset.id} --revision {dataset.revision}; "
+            f"{dataset.id} comes from the Hugging Face hub, which needs: pip install 'pytest-nemo-eval[hf]'; "
             f"{_elsewhere()}"
         ) from None
-    files = find_split(Path(folder), split, dataset.config)
+    try:
+        files = _cached(dataset, split) or _snapshot(dataset, split)
+    except DatasetError:
+        raise
+    except Exception as error:  # its own errors, the operating system's, and those of the HTTP library of its version
+        if type(error).__name__ == "GatedRepoError":  # by name: where it is imported from depends on the version
+            raise DatasetError(
+                f"{dataset.id} is gated: accept its terms on the hub and set HF_TOKEN to a token of yours"
+            ) from error
+        raise DatasetError(
+            f"{dataset.id} could not be had from the Hugging Face hub{_offline()}: {_first_line(error)}; "
+            f"{_fetch(dataset)}"
+        ) from error
     if not files:
-        raise DatasetError(f"{dataset.id} has no split {split} at revision {dataset.revision}; {_elsewhere()}")
+        raise DatasetError(
+            f"{dataset.id} at revision {dataset.revision} holds no split {split}{_offline()}: the data set has none, "
+            f"or the cache was filled without it; {_fetch(dataset)}"
+        )
     return files
 
 
@@ -72,9 +72,43 @@ def hub_rows(dataset: HubDataset, split: str) -> Iterator[Row]:
         yield from read_rows(path)
 
 
+def _cached(dataset: HubDataset, split: str) -> list[Path]:
+    """What the cache has of a commit, which never changes: asking the hub takes half a minute without a network."""
+    if not _COMMIT.fullmatch(dataset.revision):
+        return []
+    try:
+        return _snapshot(dataset, split, local=True)
+    except Exception:  # the hub's own words say better what is missing
+        return []
+
+
+def _snapshot(dataset: HubDataset, split: str, local: bool = False) -> list[Path]:
+    import huggingface_hub
+
+    folder = huggingface_hub.snapshot_download(
+        dataset.id,
+        repo_type="dataset",
+        revision=dataset.revision,
+        allow_patterns=_patterns(dataset, split),
+        local_files_only=local,
+    )
+    return find_split(Path(folder), split, dataset.config)
+
+
 def _patterns(dataset: HubDataset, split: str) -> list[str]:
     places = ["", "data/", *([f"{dataset.config}/"] if dataset.config else [])]
     return [f"{place}{split}-*.parquet" for place in places] + [f"{place}{split}.*" for place in places]
+
+
+def _offline() -> str:
+    return " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+
+
+def _fetch(dataset: HubDataset) -> str:
+    return (
+        "fetch it once where there is a network: "
+        f"hf download --repo-type dataset {dataset.id} --revision {dataset.revision}; {_elsewhere()}"
+    )
 
 
 def _elsewhere() -> str:

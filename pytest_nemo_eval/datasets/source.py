@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config.settings import DatasetSettings
@@ -17,7 +17,8 @@ class DataSource:
     """Files, or a data set of the hub where there are none.
 
     Attributes:
-        files: of the questions; ``fewshot_files`` of the worked examples.
+        files: of the questions.
+        fewshot_files: of the worked examples; they go before those of the hub.
     """
 
     files: tuple[Path, ...] = ()
@@ -30,6 +31,11 @@ class DataSource:
             config = f", {self.hub.config}" if self.hub.config else ""
             return f"{self.hub.id}{config}, {self.hub.split} at {self.hub.revision}"
         return ", ".join(map(str, self.files))
+
+    @property
+    def has_fewshot(self) -> bool:
+        """Whether there are worked examples."""
+        return bool(self.fewshot_files) or (self.hub is not None and self.hub.fewshot_split is not None)
 
     def check(self) -> None:
         """Whether the data is there; fetches what the hub has and the cache has not.
@@ -51,49 +57,66 @@ class DataSource:
 
     def fewshot_rows(self) -> Iterator[Row] | None:
         """The worked examples' rows; None where there are none at hand."""
-        if self.hub is not None:
-            return hub_rows(self.hub, self.hub.fewshot_split) if self.hub.fewshot_split else None
-        return _all_rows(self.fewshot_files) if self.fewshot_files else None
+        if self.fewshot_files:
+            return _all_rows(self.fewshot_files)
+        if self.hub is not None and self.hub.fewshot_split is not None:
+            return hub_rows(self.hub, self.hub.fewshot_split)
+        return None
 
 
 def resolve(benchmark: str, hub: HubDataset | None, settings: DatasetSettings, data_root: Path | None) -> DataSource:
     """A task's own files first, then a folder of the benchmark's name below ``data_root``, then the hub.
 
+    Nothing is read yet; relative paths are taken as they are. A split that holds the questions never gives the worked
+    examples too: they would hold the answers.
+
     Raises:
-        DatasetError: nothing of these.
+        DatasetError: nothing of these, or a folder without the split.
     """
     split = settings.split or (hub.split if hub else "test")
     fewshot_split = hub.fewshot_split if hub else None
     if settings.path is not None:
         return _from_path(Path(settings.path), split, fewshot_split, settings)
-    if data_root is not None and find_split(data_root / benchmark, split):
+    if data_root is not None and (data_root / benchmark).is_dir():
         return _from_path(data_root / benchmark, split, fewshot_split, settings)
     if settings.id is not None or hub is not None:
-        return DataSource(hub=_from_hub(hub, settings, split))
+        fewshot = _fewshot_files(None, split, fewshot_split, settings)
+        return DataSource(fewshot_files=tuple(fewshot), hub=_from_hub(hub, settings, split))
     raise DatasetError(f"{benchmark} has no data set of its own: name one with dataset: {{path: FILE}}")
 
 
 def _from_path(path: Path, split: str, fewshot_split: str | None, settings: DatasetSettings) -> DataSource:
-    if path.is_dir():
-        files = find_split(path, split, settings.config)
-        if not files:
-            raise DatasetError(f"{path} holds no file of the split {split}, such as {split}.jsonl.gz")
-        folder = files[0].parent
-    else:
-        files, folder = [path], path.parent
-    if settings.fewshot_path is not None:
-        fewshot = [Path(settings.fewshot_path)]
-    else:
-        fewshot = find_split(folder, fewshot_split) if fewshot_split else []
-    if path in fewshot:
-        fewshot = []  # the questions' own file is no source of worked examples
-    return DataSource(tuple(files), tuple(fewshot))
+    files = find_split(path, split, settings.config) if path.is_dir() else [path]
+    if not files:
+        there = ", ".join(sorted(entry.name for entry in path.iterdir())[:10])
+        raise DatasetError(
+            f"{path} holds no file of the split {split}, such as {split}.jsonl.gz; it holds {there or 'nothing'}"
+        )
+    fewshot = _fewshot_files(files[0].parent, split, fewshot_split, settings)
+    return DataSource(tuple(files), tuple(file for file in fewshot if file not in files))
+
+
+def _fewshot_files(folder: Path | None, split: str, fewshot_split: str | None, settings: DatasetSettings) -> list[Path]:
+    """The files that ``fewshot_path`` names, else those beside the questions."""
+    if settings.fewshot_path is None:
+        return find_split(folder, fewshot_split) if folder is not None and fewshot_split else []
+    path = Path(settings.fewshot_path)
+    if not path.is_dir():
+        return [path]
+    files = find_split(path, fewshot_split or split, settings.config)
+    if not files:
+        raise DatasetError(f"dataset.fewshot_path {path} holds no file of the split {fewshot_split or split}")
+    return files
 
 
 def _from_hub(hub: HubDataset | None, settings: DatasetSettings, split: str) -> HubDataset:
-    if settings.id is None and hub is not None:
-        return HubDataset(
-            hub.id, settings.revision or hub.revision, split, settings.config or hub.config, hub.fewshot_split
+    if hub is not None and settings.id in (None, hub.id):
+        return replace(
+            hub,
+            revision=settings.revision or hub.revision,
+            split=split,
+            config=settings.config or hub.config,
+            fewshot_split=None if hub.fewshot_split == split else hub.fewshot_split,
         )
     if settings.revision is None:
         raise DatasetError(

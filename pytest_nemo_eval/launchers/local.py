@@ -36,8 +36,8 @@ class LocalServer:
 
     def _listen(self) -> None:
         """What the guard says; the end of its words is the end of the guard."""
-        with contextlib.suppress(ValueError, OSError):
-            for line in self._guard.stdout or ():
+        with contextlib.suppress(ValueError, OSError), self._guard.stdout or contextlib.nullcontext([]) as words:
+            for line in words:
                 self._exit = json.loads(line).get("exit", self._exit)
 
     def poll(self) -> int | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ..benchmarks import is_planned
 from ..config.cells import Cell, expand_cells
 from ..config.options import EvalSettings, resolve_serving
 from ..config.settings import SuiteSettings, TaskSettings
@@ -31,17 +32,11 @@ class SuiteFile(pytest.Module):
         self.obj = types.ModuleType(self.path.stem)
         try:
             suite, document = read_suite(self.path, self.settings.overrides)
-            cells = []
-            for index, task in enumerate(suite.evaluation.tasks):
-                place = document.place(("evaluation", "tasks", index))
-                try:
-                    find_benchmark(task)
-                    make_gates(task.gates, task.tier)
-                    cells += expand_cells(task)
-                    if task.dataset.path:
-                        data_source(task, find_benchmark(task), self.settings).check()
-                except EvalError as error:
-                    raise ConfigError(f"{place}: {error}") from None
+            cells = [
+                cell
+                for index, task in enumerate(suite.evaluation.tasks)
+                for cell in _cells(task, self.settings, document.place(("evaluation", "tasks", index)))
+            ]
             _check_suite(suite, cells, self.settings, self.path)
         except EvalError as error:
             raise self.CollectError(str(error)) from None
@@ -66,12 +61,31 @@ class SuiteItem(pytest.Function):
     line: int = 1
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.line - 1, f"{self.path.name}::{self.name}"
+        return self.path, self.line - 1, self.name
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> object:  # type: ignore[override]  # wider
         if isinstance(excinfo.value, GateFailure):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
+
+
+def _cells(task: TaskSettings, settings: EvalSettings, place: str) -> list[Cell]:
+    """A task's cells, once everything that can be said of it before it runs has been said.
+
+    Raises:
+        ConfigError: a benchmark, metric or file that does not exist.
+    """
+    try:
+        cells = expand_cells(task)
+        for cell in cells:
+            make_gates(cell.task.gates, cell.task.tier)
+            if not is_planned(cell.task.name):
+                benchmark = find_benchmark(cell.task)
+                if cell.task.dataset.path:
+                    data_source(cell.task, benchmark, settings).check()
+    except EvalError as error:
+        raise ConfigError(f"{place}: {error}") from None
+    return cells
 
 
 def _test_of(cell: Cell) -> Callable[[BenchmarkRunner], None]:

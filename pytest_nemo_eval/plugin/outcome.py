@@ -49,7 +49,8 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     if isinstance(error, EvalError):
         if report.when == "call":
             report.when = "setup"  # the terminal, JUnit and HTML all show a failed set-up as ERROR
-        if error.__cause__ is None and not item.config.getoption("fulltrace"):
+        unexpected = type(error) is EvalError and error.__cause__ is not None  # then the traceback tells most
+        if not unexpected and not item.config.getoption("fulltrace"):
             report.longrepr = f"{type(error).__name__}: {error}"
     rows = tuple(item.stash.get(ROWS, [])) if call.when == "call" else ()
     if call.when == "call" or report.failed or report.skipped:
