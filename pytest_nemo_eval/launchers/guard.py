@@ -17,13 +17,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.1
 LEFTOVER_SECONDS = 1.0
-"""How long the children of a server that died by itself may take to follow it."""
+"""How long the children of a server may take to follow it."""
 KILL_SECONDS = 5.0
 """How long the kernel may take to end what was sent SIGKILL."""
 
@@ -78,10 +78,8 @@ def _wait(server: subprocess.Popen[bytes], owner: int) -> None:
 def end_tree(server: subprocess.Popen[bytes], grace: float) -> None:
     """End the server's process group, then every descendant, whatever group it moved to."""
     _signal_group(server.pid, signal.SIGTERM)
-    deadline = time.monotonic() + (grace if server.poll() is None else LEFTOVER_SECONDS)
-    while time.monotonic() < deadline and (server.poll() is None or any(descendants(os.getpid()))):
-        _reap(server.pid)
-        time.sleep(POLL_SECONDS)
+    _wait_while(lambda: server.poll() is None, grace)
+    _wait_while(lambda: _orphans(server.pid), LEFTOVER_SECONDS)
     deadline = time.monotonic() + KILL_SECONDS
     while time.monotonic() < deadline:
         _signal_group(server.pid, signal.SIGKILL)
@@ -94,6 +92,18 @@ def end_tree(server: subprocess.Popen[bytes], grace: float) -> None:
         if not left and server.returncode is not None:
             return
         time.sleep(POLL_SECONDS / 2)
+
+
+def _wait_while(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while condition() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS / 2)
+
+
+def _orphans(server: int) -> bool:
+    """Whether anything but the server itself is left, once the dead are collected."""
+    _reap(server)
+    return any(pid != server for pid in descendants(os.getpid()))
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -150,7 +150,7 @@ def test_an_interrupt_while_the_server_starts(pytester: pytest.Pytester, starts:
     assert with_argument(str(pytester.path)) == []
 
 
-@pytest.mark.parametrize("mode", [(), (), (), (), (), ("-n", "2"), ("-n", "2"), ("-n", "2"), (), ("-n", "2")])
+@pytest.mark.parametrize("mode", [(), (), ("-n", "2")])
 def test_kill_9_at_any_moment(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
     """Nothing is left of the server within 15 s, and every sample that was finished is on disk, whole."""
     process = start_pytest(pytester, mode)
