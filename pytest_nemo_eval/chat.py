@@ -10,7 +10,7 @@ import msgspec
 from .endpoint import Protocol
 
 if TYPE_CHECKING:
-    Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]
+    Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]  # noqa: UP007  a recursive alias cannot be written with | in 3.10
 else:
     Json = Any  # msgspec knows no recursive types: as it runs, what came out of JSON or YAML is taken as it is
 

@@ -36,7 +36,8 @@ class LocalServer:
 
     def _listen(self) -> None:
         """What the guard says; the end of its words is the end of the guard."""
-        with contextlib.suppress(ValueError, OSError), self._guard.stdout or contextlib.nullcontext([]) as words:
+        assert self._guard.stdout is not None  # noqa: S101  it was started with a pipe
+        with contextlib.suppress(ValueError, OSError), self._guard.stdout as words:
             for line in words:
                 self._exit = json.loads(line).get("exit", self._exit)
 
@@ -86,8 +87,8 @@ def _find(program: str) -> str:
     found = shutil.which(os.path.expanduser(program))
     if found is None:
         raise DeploymentError(
-            f"{program} is not there to be run: install it (vLLM on a GPU host: pip install 'pytest-nemo-eval[vllm]'), or "
-            "name the interpreter of the environment that has it with --eval-set deployment.python=PATH"
+            f"{program} is not there to be run: install it (vLLM on a GPU host: pip install 'pytest-nemo-eval[vllm]'), "
+            "or name the interpreter of the environment that has it with --eval-set deployment.python=PATH"
         )
     return found
 
@@ -107,7 +108,7 @@ def _check_port(port: int) -> int:
             wanted.bind((HOST, port))
         except OSError as error:
             raise DeploymentError(
-                f"port {port} cannot be used: {error.strerror}; end what uses it, or leave deployment.port out to get a "
-                "free one"
+                f"port {port} cannot be used: {error.strerror}; end what uses it, or leave deployment.port out "
+                "to get a free one"
             ) from None
     return port

@@ -52,7 +52,8 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
         unexpected = type(error) is EvalError and error.__cause__ is not None  # then the traceback tells most
         if not unexpected and not item.config.getoption("fulltrace"):
             report.longrepr = f"{type(error).__name__}: {error}"
-    rows = tuple(item.stash.get(ROWS, [])) if call.when == "call" else ()
+    noted: list[Row] = item.stash.get(ROWS, [])
+    rows = tuple(noted) if call.when == "call" else ()
     if call.when == "call" or report.failed or report.skipped:
         kind = _kind(report, error, rows, is_suite_item(item))
         if kind is Kind.FAILED and not isinstance(error, GateFailure):

@@ -65,7 +65,7 @@ def test_completions(pool: Pool) -> None:
     ],
 )
 def test_what_passes_is_asked_again(pool: Pool, broken: Reply) -> None:
-    replies = itertools.chain([broken, broken], itertools.repeat("fine"))
+    replies: Iterator[Reply | str] = itertools.chain([broken, broken], itertools.repeat("fine"))
     with serving(lambda _: next(replies)) as fake:
         assert client_of(fake, pool).ask("?").text == "fine"
         pool.close_connections()
@@ -81,8 +81,10 @@ def test_what_lasts_is_an_error_that_says_what_happened(pool: Pool) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, RejectedRequestError), (413, RejectedRequestError), (422, RejectedRequestError)]
-    + [(401, AccessError), (403, AccessError), (404, AccessError)],
+    [
+        *((status, RejectedRequestError) for status in (400, 413, 422)),
+        *((status, AccessError) for status in (401, 403, 404)),
+    ],
 )
 def test_what_is_refused_is_not_asked_again(pool: Pool, status: int, kind: type[Exception]) -> None:
     words = b'{"error": {"message": "no: the key sk-secret is bad"}}'
@@ -103,7 +105,7 @@ def test_nobody_there(pool: Pool) -> None:
 
 @pytest.mark.parametrize("content", ["null", '""', '[{"type": "text", "text": ""}]'])
 def test_an_empty_answer_is_an_answer(pool: Pool, content: str) -> None:
-    body = '{"choices": [{"message": {"role": "assistant", "content": %s}, "finish_reason": "length"}]}' % content
+    body = f'{{"choices": [{{"message": {{"role": "assistant", "content": {content}}}, "finish_reason": "length"}}]}}'
     with serving(lambda _: Reply(content=body.encode())) as fake:
         answer = client_of(fake, pool).ask("?")
         pool.close_connections()

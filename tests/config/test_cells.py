@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_nemo_eval.chat import Json
 from pytest_nemo_eval.config.cells import expand_cells
 from pytest_nemo_eval.config.settings import TaskSettings
 from pytest_nemo_eval.errors import ConfigError
@@ -14,7 +15,11 @@ def test_without_a_matrix_there_is_one_cell() -> None:
 
 
 def test_a_cell_for_each_combination() -> None:
-    matrix = {"subset": ("biology", "computer science"), "num_fewshot": (0, 5), "temperature": (0.7,)}
+    matrix: dict[str, tuple[Json, ...]] = {
+        "subset": ("biology", "computer science"),
+        "num_fewshot": (0, 5),
+        "temperature": (0.7,),
+    }
     cells = expand_cells(TaskSettings(name="mmlu_pro", matrix=matrix))
     assert [cell.id for cell in cells] == [
         "mmlu_pro[biology-0-0.7]",

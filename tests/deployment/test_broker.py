@@ -67,7 +67,9 @@ def test_many_who_ask_share_one_server(broker: Broker, tmp_path: Path, monkeypat
     assert len((tmp_path / "starts").read_text().split()) == 2
 
 
-def test_a_failed_start_says_why_and_is_remembered(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_says_why_and_is_remembered(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TEST_SERVER_STARTS", str(tmp_path / "starts"))
     for _ in range(2):
         with pytest.raises(DeploymentError) as caught:

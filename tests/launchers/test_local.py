@@ -118,7 +118,9 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
         LocalLauncher().start(ServerCommand(argv=("no-such-program",), model_id="m"), tmp_path / "log")
 
 
-@pytest.mark.parametrize(("name", "words"), [("slurm", "not available in this version"), ("locl", "did you mean local")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("slurm", "not available in this version"), ("locl", "did you mean local")]
+)
 def test_launchers_that_are_not_there(name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         create_launcher(name, ExecutionSettings())

@@ -85,7 +85,11 @@ def test_a_server_that_does_not_start(pytester: pytest.Pytester, starts: Starts,
     result.assert_outcomes(errors=2)
     assert len(starts()) == 1
     result.stdout.fnmatch_lines(
-        ["*the server ended before it was ready: exit code 3", "*RuntimeError: *Address already in use*", "advice: *port*"]
+        [
+            "*the server ended before it was ready: exit code 3",
+            "*RuntimeError: *Address already in use*",
+            "advice: *port*",
+        ]
     )
 
 
@@ -150,7 +154,7 @@ def test_an_interrupt_while_the_server_starts(pytester: pytest.Pytester, starts:
     assert with_argument(str(pytester.path)) == []
 
 
-@pytest.mark.parametrize("mode", [(), (), ("-n", "2")])
+@pytest.mark.parametrize("mode", [(), ("-n", "2")])
 def test_kill_9_at_any_moment(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
     """Nothing is left of the server within 15 s, and every sample that was finished is on disk, whole."""
     process = start_pytest(pytester, mode)

@@ -10,6 +10,7 @@ from pytest_nemo_eval.plugin.options import OPTIONS
 from tests.fake_endpoint import serving
 from tests.plugin.suites import right_up_to, task, write_suite
 
+
 def forms(flag: str, value: str) -> list[list[str]]:
     return [[f"{flag}={value}"], [flag, value]]
 
@@ -42,7 +43,9 @@ def test_a_conftest_keeps_a_flag_that_it_owns(pytester: pytest.Pytester, form: i
     pytester.makepyfile('def test_it(pytestconfig): assert pytestconfig.getoption("--backend") == "theirs"')
     result = pytester.runpytest_subprocess(*forms("--backend", "theirs")[form])
     result.assert_outcomes(passed=1, warnings=1)
-    result.stdout.fnmatch_lines(["*--backend belong to somebody else here; those of pytest-nemo-eval are --eval-backend"])
+    result.stdout.fnmatch_lines(
+        ["*--backend belong to somebody else here; those of pytest-nemo-eval are --eval-backend"]
+    )
     ours = pytester.runpytest_subprocess(*forms("--eval-backend", "nosuch")[form], "-W", "error")
     assert ours.ret == 1  # the test fails, since --backend is "none"; the warning ends nothing
 

@@ -21,13 +21,22 @@ SESSION = """
 
 @pytest.mark.parametrize("arguments", [["--co"], ["-p", "no:cacheprovider"]])
 @pytest.mark.parametrize("tests", ["", "def test_other():\n    pass\n"])
-def test_a_session_without_evaluations_imports_nothing_heavy(
-    tmp_path: Path, arguments: list[str], tests: str
-) -> None:
+def test_a_session_without_evaluations_imports_nothing_heavy(tmp_path: Path, arguments: list[str], tests: str) -> None:
     (tmp_path / "test_it.py").write_text(tests)
     (tmp_path / "some.yaml").write_text("a: 1\n")
     result = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SESSION), *arguments, "-p", "no:xdist", "-p", "no:html", "-p", "no:anyio"],
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(SESSION),
+            *arguments,
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:html",
+            "-p",
+            "no:anyio",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import sys
-import time
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -93,9 +92,7 @@ def test_from_nothing_and_again(
     assert steps(tmp_path) == ALL
     assert sorted(path.name for path in home.iterdir()) == [".lock", "SmolLM2-135M-Instruct", "venv"]
 
-    started = time.monotonic()
     assert setup_cpu.main(["--home", str(home)]) == 0
-    assert time.monotonic() - started < 1
     assert capsys.readouterr() == (out, "")
     assert steps(tmp_path) == []
 
