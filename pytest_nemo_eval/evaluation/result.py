@@ -15,7 +15,10 @@ WORST = 5
 
 
 class MeasuredFloat(float):
-    """A metric's value that knows the result it comes from, so that a failed assert can explain itself."""
+    """A metric's value that knows the result it comes from, so that a failed assert can explain itself.
+
+    What it is held against is noted in ``result.compared``: so reports show the threshold of a plain assert.
+    """
 
     result: BenchmarkResult
     metric: MetricValue
@@ -25,6 +28,24 @@ class MeasuredFloat(float):
         value = cls(metric.value)
         value.result, value.metric = result, metric
         return value
+
+    def __ge__(self, other: float) -> bool:
+        return self._noted(">=", other, super().__ge__(other))
+
+    def __gt__(self, other: float) -> bool:
+        return self._noted(">", other, super().__gt__(other))
+
+    def __le__(self, other: float) -> bool:
+        return self._noted("<=", other, super().__le__(other))
+
+    def __lt__(self, other: float) -> bool:
+        return self._noted("<", other, super().__lt__(other))
+
+    def _noted(self, sign: str, other: float, holds: bool) -> bool:
+        condition = f"{self.metric.name} {sign} {other:g}" if isinstance(other, float | int) else ""
+        if condition and condition not in self.result.compared:
+            self.result.compared.append(condition)
+        return holds
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
         return float, (float(self),)  # crosses processes as a plain number
@@ -41,6 +62,7 @@ class BenchmarkResult:
         gates: the verdicts of the gates that the run was given.
         folder: the Run on disk; ``record`` is what its eval-*.json holds.
         notes: what a reader should know, such as fewer worked examples than the reference has.
+        compared: the conditions that its metrics were held against by comparisons, such as ``accuracy >= 0.55``.
     """
 
     item: str
@@ -52,6 +74,7 @@ class BenchmarkResult:
     record: RunRecord = field(repr=False)
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = ()
+    compared: list[str] = field(default_factory=list, repr=False)
 
     @property
     def accuracy(self) -> MeasuredFloat:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -11,11 +12,16 @@ from ..errors import EvalError, GateFailure, GateInconclusive
 from ..evaluation import BenchmarkResult, explain
 from ..report import Row
 
-ROWS = pytest.StashKey[list[Row]]()
-"""On an item: a row for each benchmark that it ran."""
 
-RESULTS = pytest.StashKey[list[BenchmarkResult]]()
-"""On an item: the result of each benchmark that it finished."""
+class Evaluated(NamedTuple):
+    """A benchmark that an item ran; without a result where something broke."""
+
+    row: Row
+    result: BenchmarkResult | None
+
+
+EVALUATED = pytest.StashKey[list[Evaluated]]()
+"""On an item: each benchmark that it ran."""
 
 ATTRIBUTE = "_nemo_eval"
 """On a report: an Outcome as JSON text, the one shape that xdist carries whole."""
@@ -52,8 +58,8 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
         unexpected = type(error) is EvalError and error.__cause__ is not None  # then the traceback tells most
         if not unexpected and not item.config.getoption("fulltrace"):
             report.longrepr = f"{type(error).__name__}: {error}"
-    noted: list[Row] = item.stash.get(ROWS, [])
-    rows = tuple(noted) if call.when == "call" else ()
+    evaluated: list[Evaluated] = item.stash.get(EVALUATED, [])
+    rows = tuple(_with_conditions(*one) for one in evaluated) if call.when == "call" else ()
     if call.when == "call" or report.failed or report.skipped:
         kind = _kind(report, error, rows, is_suite_item(item))
         if kind is Kind.FAILED and not isinstance(error, GateFailure):
@@ -69,8 +75,16 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
 
 def _add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
     """What stands behind a failed assert; pytest cuts an assert's own explanation after eight lines."""
-    for result in item.stash.get(RESULTS, []):
+    evaluated: list[Evaluated] = item.stash.get(EVALUATED, [])
+    for result in (result for _, result in evaluated if result is not None):
         report.sections.append((f"evaluation of {result.benchmark}", "\n".join(explain(result)) + "\n"))
+
+
+def _with_conditions(row: Row, result: BenchmarkResult | None) -> Row:
+    """A row without gates names what a plain assert asked."""
+    if row.threshold or result is None:
+        return row
+    return msgspec.structs.replace(row, threshold=" and ".join(result.compared))
 
 
 def _passed(row: Row, item: pytest.Item) -> str:

@@ -19,7 +19,7 @@ from ..evaluation import BenchmarkResult, Job, Progress, RunPlace, explain, head
 from ..gates import Gate, Verdict
 from ..report import Row, row_of
 from ..runs.provenance import commit_of
-from .outcome import RESULTS, ROWS
+from .outcome import EVALUATED, Evaluated
 from .serving import diagnose, model_record
 from .state import EvalSession
 
@@ -86,18 +86,18 @@ class BenchmarkRunner:
         __tracebackhide__ = True
         item = self._request.node
         folder = self._session.run_folder(item.nodeid)
-        rows = item.stash.setdefault(ROWS, [])
+        evaluated = item.stash.setdefault(EVALUATED, [])
         try:
             result = self._evaluate(task, gates, folder)
-            rows.append(row_of(result.record, str(folder)))
-            item.stash.setdefault(RESULTS, []).append(result)
+            evaluated.append(Evaluated(row_of(result.record, str(folder)), result))
             for metric, value in result.metrics.items():
                 item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
             judge(result)
         except GateFailure:
             raise
         except Exception as error:
-            rows.append(Row(benchmark=task.name, verdict="error", note=str(error).partition("\n")[0]))
+            row = Row(benchmark=task.name, verdict="error", note=str(error).partition("\n")[0])
+            evaluated.append(Evaluated(row, None))
             if isinstance(error, EvalError):
                 raise
             raise EvalError(f"{task.name}: {type(error).__name__}: {error}") from error
