@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DeploymentError
@@ -25,11 +26,12 @@ GRACE_SECONDS = 8.0
 class LocalServer:
     """A server on this machine."""
 
-    def __init__(self, argv: tuple[str, ...], port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, argv: tuple[str, ...], port: int, process: subprocess.Popen[bytes], grace: float) -> None:
         self.host = HOST
         self.port = port
         self.argv = argv
         self._guard = process
+        self._grace = grace
         self._exit: int | None = None
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -51,7 +53,7 @@ class LocalServer:
             with contextlib.suppress(OSError):
                 self._guard.stdin.close()
         try:
-            self._guard.wait(timeout=GRACE_SECONDS + 2 * guard.KILL_SECONDS)
+            self._guard.wait(timeout=self._grace + 2 * guard.KILL_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill()
         self._listener.join(timeout=1)
@@ -64,8 +66,11 @@ class LocalServer:
         self._guard.wait()
 
 
+@dataclass(frozen=True)
 class LocalLauncher:
-    """This machine."""
+    """This machine; ``grace`` is how many seconds a server gets to end when it is told to."""
+
+    grace: float = GRACE_SECONDS
 
     def start(self, command: ServerCommand, log: Path) -> LocalServer:
         port = _free_port() if command.port is None else _check_port(command.port)
@@ -73,14 +78,14 @@ class LocalLauncher:
         executable = _find(argv[0])
         log.parent.mkdir(parents=True, exist_ok=True)
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__, str(GRACE_SECONDS), str(log), executable, *argv[1:]],
+            [sys.executable, "-I", "-S", guard.__file__, str(self.grace), str(log), executable, *argv[1:]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **command.environment},
             start_new_session=True,  # Ctrl-C in the terminal is pytest's to answer
         )
-        return LocalServer(argv, port, process)
+        return LocalServer(argv, port, process, self.grace)
 
 
 def _find(program: str) -> str:

@@ -40,7 +40,7 @@ def listens(server: LocalServer) -> bool:
 
 
 def start(started: list[LocalServer], tmp_path: Path, *arguments: str) -> LocalServer:
-    server = LocalLauncher().start(command(*arguments, str(tmp_path)), tmp_path / "log")
+    server = LocalLauncher(grace=0.5).start(command(*arguments, str(tmp_path)), tmp_path / "log")
     started.append(server)
     return server
 
@@ -89,7 +89,7 @@ OWNER = """
     from pytest_nemo_eval.launchers.local import LocalLauncher
     from pytest_nemo_eval.server import ServerCommand
     argv = (sys.executable, sys.argv[1], "--port", "{port}", "--grandchild", "--ignore-term", sys.argv[2])
-    LocalLauncher().start(ServerCommand(argv=argv, model_id="m"), Path(sys.argv[2]) / "log")
+    LocalLauncher(grace=0.5).start(ServerCommand(argv=argv, model_id="m"), Path(sys.argv[2]) / "log")
     time.sleep(600)
 """
 

@@ -67,10 +67,9 @@ def test_none_where_none_is_needed(
     assert not (pytester.path / "eval-runs").exists()
 
 
-@modes
-def test_missing_data_deploys_nothing(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
+def test_missing_data_deploys_nothing(pytester: pytest.Pytester, starts: Starts) -> None:
     pytester.makepyfile("def test_it(run_benchmark):\n    run_benchmark('gsm8k', dataset='nosuch.jsonl')\n")
-    result = pytester.runpytest_subprocess("--model-path=model", *mode)
+    result = pytester.runpytest_subprocess("--model-path=model")
     assert (result.ret, starts()) == (7, [])
     result.stdout.fnmatch_lines(["*DatasetError: there is no data set file *nosuch.jsonl*"])
 
@@ -127,8 +126,7 @@ def finished_samples(pytester: pytest.Pytester) -> int:
     return sum(path.read_bytes().count(b"\n") for path in pytester.path.glob("eval-runs/*/*/results.jsonl"))
 
 
-@modes
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "mode"), [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGTERM, ("-n", "2"))])
 def test_an_interrupt_ends_everything(
     pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...], number: signal.Signals
 ) -> None:

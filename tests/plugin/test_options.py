@@ -87,8 +87,7 @@ def test_ini_values(pytester: pytest.Pytester) -> None:
     assert list(pytester.path.glob("elsewhere/*/*/eval-sums.json"))
 
 
-@pytest.mark.parametrize("option", ["-o", "--eval-set"])
-@pytest.mark.parametrize("mode", [(), ("-n", "1")], ids=["serial", "n1"])
+@pytest.mark.parametrize(("option", "mode"), [("-o", ()), ("--eval-set", ()), ("-o", ("-n", "1"))])
 def test_dotted_overrides(pytester: pytest.Pytester, option: str, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(gate=0.9))
     overrides = ["evaluation.tasks.sums.gates.accuracy.min=0.3", "target.api_endpoint.model_id=other"]

@@ -16,11 +16,10 @@ WORKERS = ("-n", "2")
 modes = pytest.mark.parametrize("mode", [SERIAL, WORKERS], ids=["serial", "n2"])
 
 
-@modes
-def test_a_gate_that_is_met(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
+def test_a_gate_that_is_met(pytester: pytest.Pytester) -> None:
     write_suite(pytester, task(gate=0.5))
     with serving(right_up_to(7)) as fake:
-        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", *mode)
+        result = pytester.runpytest_subprocess(f"--model-url={fake.url}")
     assert result.ret == 0
     result.assert_outcomes(passed=1)
     result.stdout.re_match_lines([r"sums +0\.7000 +0\.\d+ to 0\.\d+ +10 +accuracy >= 0\.5 +pass"])
@@ -100,18 +99,16 @@ def test_a_key_that_is_refused_ends_the_benchmark_in_the_servers_words(
     assert "very-secret" not in everything
 
 
-@modes
-def test_no_model(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
+def test_no_model(pytester: pytest.Pytester) -> None:
     write_suite(pytester, task())
-    result = pytester.runpytest_subprocess(*mode)
+    result = pytester.runpytest_subprocess()
     assert result.ret == 7
     result.stdout.fnmatch_lines(
         ["*no model to evaluate: give --model-path=DIR_OR_HF_ID to deploy one, or --model-url*"]
     )
 
 
-@modes
-def test_a_custom_gate_may_be_inconclusive(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
+def test_a_custom_gate_may_be_inconclusive(pytester: pytest.Pytester) -> None:
     write_sums(pytester.path)
     pytester.makepyfile(
         """
@@ -128,7 +125,7 @@ def test_a_custom_gate_may_be_inconclusive(pytester: pytest.Pytester, mode: tupl
         """
     )
     with serving(right_up_to(7)) as fake:
-        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "-v", *mode)
+        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "-v")
     assert result.ret == 6
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*INCONCLUSIVE*", "*too few questions*", "*inconclusive: too little evidence*"])
@@ -146,26 +143,24 @@ def test_advisory_gates_never_fail_and_never_make_a_pass(pytester: pytest.Pytest
         assert pytester.runpytest_subprocess(f"--model-url={fake.url}", *mode).ret == 0
 
 
-@modes
-def test_a_measurement_without_gates(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
+def test_a_measurement_without_gates(pytester: pytest.Pytester) -> None:
     write_suite(pytester, task())
     with serving(right_up_to(7)) as fake:
-        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "-v", *mode)
+        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "-v")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*MEASURED*", "*sums*measured*"])
 
 
-@modes
 @pytest.mark.parametrize(
     ("last", "code"),
     [("assert False", 1), ("raise ValueError", 1), ("pass", 7)],
     ids=["failure", "crash", "pass"],
 )
-def test_an_error_beside_other_tests(pytester: pytest.Pytester, mode: tuple[str, ...], last: str, code: int) -> None:
+def test_an_error_beside_other_tests(pytester: pytest.Pytester, last: str, code: int) -> None:
     write_suite(pytester, task(more="      params: {max_retries: 0}\n"))
     pytester.makepyfile(f"def test_other():\n    {last}\n")
     with serving(lambda _: Reply(status=500)) as fake:
-        assert pytester.runpytest_subprocess(f"--model-url={fake.url}", *mode).ret == code
+        assert pytester.runpytest_subprocess(f"--model-url={fake.url}").ret == code
 
 
 def test_pytests_own_codes_are_left_alone(pytester: pytest.Pytester) -> None:
@@ -183,9 +178,8 @@ def test_all_evaluations_skipped_is_no_pass(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*nothing was evaluated*"])
 
 
-@pytest.mark.parametrize("position", [0, 1, 7])
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_what_execnet_cannot_carry_never_makes_a_pass(pytester: pytest.Pytester, position: int, workers: str) -> None:
+@pytest.mark.parametrize(("workers", "position"), [("1", 7), ("2", 0), ("2", 1), ("2", 7)])
+def test_what_execnet_cannot_carry_never_makes_a_pass(pytester: pytest.Pytester, workers: str, position: int) -> None:
     """notes: a value that execnet cannot serialise kills the worker, and the session could end with 0."""
     write_sums(pytester.path)
     bad = """
