@@ -9,8 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .backends import Backend
     from .chat import Message, Request, Response, Usage
     from .client import Client
+    from .config.options import EvalSettings, Serving
+    from .config.settings import DeploymentSettings, ExecutionSettings, Tier
     from .endpoint import Endpoint, Protocol, Secret
     from .errors import EvalError, GateFailure, GateInconclusive
     from .evaluation import BenchmarkResult
@@ -20,14 +23,18 @@ if TYPE_CHECKING:
     from .runs import Run, RunRecord, read_run
     from .samples import Sample
     from .scores import SampleResult, Score
-    from .server import ServerAddress, ServerCommand
+    from .server import Probe, ServerAddress, ServerCommand
 
 _HOMES = {
+    "Backend": "backends",
     "BenchmarkResult": "evaluation",
     "CallNext": "interceptors",
     "Client": "client",
+    "DeploymentSettings": "config.settings",
     "Endpoint": "endpoint",
     "EvalError": "errors",
+    "EvalSettings": "config.options",
+    "ExecutionSettings": "config.settings",
     "Gate": "gates",
     "GateFailure": "errors",
     "GateInconclusive": "errors",
@@ -35,6 +42,7 @@ _HOMES = {
     "Interceptor": "interceptors",
     "Message": "chat",
     "MetricValue": "metrics",
+    "Probe": "server",
     "Protocol": "endpoint",
     "Request": "chat",
     "Response": "chat",
@@ -46,18 +54,24 @@ _HOMES = {
     "Secret": "endpoint",
     "ServerAddress": "server",
     "ServerCommand": "server",
+    "Serving": "config.options",
     "Threshold": "gates",
+    "Tier": "config.settings",
     "Usage": "chat",
     "Verdict": "gates",
     "read_run": "runs",
 }
 
 __all__ = [
+    "Backend",
     "BenchmarkResult",
     "CallNext",
     "Client",
+    "DeploymentSettings",
     "Endpoint",
     "EvalError",
+    "EvalSettings",
+    "ExecutionSettings",
     "Gate",
     "GateFailure",
     "GateInconclusive",
@@ -65,6 +79,7 @@ __all__ = [
     "Interceptor",
     "Message",
     "MetricValue",
+    "Probe",
     "Protocol",
     "Request",
     "Response",
@@ -76,7 +91,9 @@ __all__ = [
     "Secret",
     "ServerAddress",
     "ServerCommand",
+    "Serving",
     "Threshold",
+    "Tier",
     "Usage",
     "Verdict",
     "read_run",

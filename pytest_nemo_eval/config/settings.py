@@ -1,7 +1,7 @@
 """Everything that a suite file may hold, as frozen values: the four sections of NeMo Evaluator's deployment page.
 
 A field's name is its YAML key, its type what the key takes, its docstring what it means.
-``merge.py`` lays command line and file over each other; ``check.py`` explains what is wrong with a file.
+``options.py`` lays the command line over a file; ``check.py`` explains what is wrong with one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,9 @@ def make_gates(gates: Mapping[str, GateSettings], tier: Tier) -> tuple[Gate, ...
     """
     for metric in gates:
         if metric not in METRICS:
-            raise ConfigError(f"there is no metric {metric} to gate; there are {', '.join(METRICS)}")
+            near = difflib.get_close_matches(metric, METRICS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(METRICS)}"
+            raise ConfigError(f"there is no metric {metric} to gate; {hint}")
     return tuple(Threshold(metric, gate.min, gate.max, tier) for metric, gate in gates.items())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from ..benchmarks import is_planned
 from ..config.cells import Cell, expand_cells
+from ..config.document import Document, KeyPath
 from ..config.options import EvalSettings, resolve_serving
 from ..config.settings import SuiteSettings, TaskSettings
 from ..config.suite import read_suite
@@ -35,7 +37,7 @@ class SuiteFile(pytest.Module):
             cells = [
                 cell
                 for index, task in enumerate(suite.evaluation.tasks)
-                for cell in _cells(task, self.settings, document.place(("evaluation", "tasks", index)))
+                for cell in _cells(task, self.settings, document, ("evaluation", "tasks", index))
             ]
             _check_suite(suite, cells, self.settings, self.path)
         except EvalError as error:
@@ -44,7 +46,7 @@ class SuiteFile(pytest.Module):
             yield self._item(cell, suite, document.lines.get(("evaluation", "tasks"), 1))
 
     def _item(self, cell: Cell, suite: SuiteSettings, line: int) -> pytest.Item:
-        item: SuiteItem = SuiteItem.from_parent(self, name=cell.id, originalname=cell.name, callobj=_test_of(cell))
+        item: SuiteItem = SuiteItem.from_parent(self, name=cell.id, callobj=_test_of(cell))
         item.stash[SUITE] = suite
         item.stash[SUITE_ITEM] = True
         item.task = cell.task
@@ -69,23 +71,32 @@ class SuiteItem(pytest.Function):
         return super().repr_failure(excinfo)
 
 
-def _cells(task: TaskSettings, settings: EvalSettings, place: str) -> list[Cell]:
+def _cells(task: TaskSettings, settings: EvalSettings, document: Document, path: KeyPath) -> list[Cell]:
     """A task's cells, once everything that can be said of it before it runs has been said.
 
     Raises:
         ConfigError: a benchmark, metric or file that does not exist.
     """
-    try:
+    for metric, gate in task.gates.items():
+        with _located(document, (*path, "gates", metric)):
+            make_gates({metric: gate}, task.tier)
+    with _located(document, path):
         cells = expand_cells(task)
         for cell in cells:
-            make_gates(cell.task.gates, cell.task.tier)
             if not is_planned(cell.task.name):
                 benchmark = find_benchmark(cell.task)
                 if cell.task.dataset.path:
                     data_source(cell.task, benchmark, settings).check()
-    except EvalError as error:
-        raise ConfigError(f"{place}: {error}") from None
     return cells
+
+
+@contextlib.contextmanager
+def _located(document: Document, path: KeyPath) -> Iterator[None]:
+    """What is wrong with a key says where the key stands."""
+    try:
+        yield
+    except EvalError as error:
+        raise ConfigError(f"{document.place(path)}: {error}") from None
 
 
 def _test_of(cell: Cell) -> Callable[[BenchmarkRunner], None]:

@@ -92,7 +92,7 @@ def eval_client(request: pytest.FixtureRequest, eval_endpoint: Endpoint, interce
 
 @pytest.fixture
 def run_benchmark(request: pytest.FixtureRequest) -> BenchmarkRunner:
-    """Runs a benchmark: ``run_benchmark("gsm8k", limit=200).accuracy``.
+    """Runs a benchmark and returns its result: ``run_benchmark("gsm8k", limit=200).accuracy``.
 
     The data is loaded before ``eval_client`` is asked for, so that no model is deployed for data that is missing.
     """
