@@ -1,0 +1,51 @@
+"""A real vLLM on the CPU with a real small model, set up by the project's own script."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = ROOT / "example_suites" / "quickstart" / "cpu" / "setup_cpu.py"
+
+
+@dataclass(frozen=True)
+class Vllm:
+    """An environment with vLLM, and a model for it."""
+
+    python: Path
+    model: Path
+
+    @property
+    def options(self) -> list[str]:
+        """What pytest has to be told to deploy the model on a CPU."""
+        return [f"--model-path={self.model}", "--backend=vllm", *self.options_without_model]
+
+    @property
+    def options_without_model(self) -> list[str]:
+        return ["-o", f"eval_python={self.python}", "--max-model-len=2048", "--server-arg=enforce-eager"]
+
+
+@pytest.fixture(scope="session")
+def installed_vllm() -> Vllm:
+    """Sets it up, which takes minutes where it is not there yet. Where it cannot be, CI fails."""
+    done = subprocess.run([sys.executable, SETUP], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        reason = f"vLLM for the CPU cannot be set up here (exit code {done.returncode} of {SETUP.name}; see its words)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    values = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    return Vllm(Path(values["python"]), Path(values["model"]))
+
+
+@pytest.fixture
+def vllm(installed_vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> Vllm:
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return installed_vllm
