@@ -24,6 +24,14 @@ def shared_data() -> Path:
     return folder
 
 
+def shared_stub() -> Path:
+    """The stub server that replays recordings; skips the test where it is missing."""
+    path = shared_data().parent / "bench" / "openai_stub.py"
+    if not path.is_file():
+        pytest.skip(f"needs the stub server that replays recordings: there is no file {path}")
+    return path
+
+
 def shared_rows(name: str) -> Iterator[Row]:
     """The rows of one of its files; skips the test where it is missing."""
     path = shared_data() / name
