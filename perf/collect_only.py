@@ -1,6 +1,6 @@
-"""What the plugin costs a session that evaluates nothing: CPU of ``pytest --co`` in an empty folder, with it and without.
+"""What the plugin costs a session that evaluates nothing: CPU of ``pytest --co`` in an empty folder.
 
-``python perf/collect_only.py [--runs 21]``: both sides take turns in one run, since machines are noisy. Prints the
+``python perf/collect_only.py [--runs 21]``: with it and without it take turns, since machines are noisy. Prints the
 medians in milliseconds and the difference; exit code 1 where it is above the bound.
 """
 
@@ -44,7 +44,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         folder = os.path.join(home, "empty")
         os.mkdir(folder)
-        for side, arguments in SIDES.items():
+        for arguments in SIDES.values():
             cpu_milliseconds(arguments, folder)  # compiles
         for _ in range(runs):
             for side, arguments in SIDES.items():

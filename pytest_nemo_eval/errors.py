@@ -22,6 +22,12 @@ from __future__ import annotations
 class EvalError(Exception):
     """Something broke that says nothing about the model."""
 
+    def with_words(self, words: str) -> EvalError:
+        """An error of the same class with another message, whatever its constructor takes."""
+        error = type(self).__new__(type(self))
+        Exception.__init__(error, words)
+        return error
+
 
 class ConfigError(EvalError):
     """A setting is wrong, contradictory, or not available."""

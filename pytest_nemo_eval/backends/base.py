@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from ..config.settings import DeploymentSettings
@@ -27,4 +28,5 @@ def served_name(deployment: DeploymentSettings) -> str:
     """The name that requests carry: ``served_model_name``, else the last part of the model's path."""
     if deployment.served_model_name:
         return deployment.served_model_name
-    return (deployment.model_path or "").rstrip("/").rpartition("/")[2] or "model"
+    name = PurePosixPath(deployment.model_path or "").name
+    return name if name.strip(".") else "model"

@@ -61,6 +61,12 @@ _FLAGS = {
     "gpu_memory_utilization": "--gpu-memory-utilization",
     "max_model_len": "--max-model-len",
 }
+_ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_API_KEY": "",  # the server listens on loopback; a key of the user's would lock the evaluation out
+}
+_SECRETS = ("api-key", "hf-token")
 _OURS = {"host", "port", "served-model-name", "api-key", "model", *(flag[2:] for flag in _FLAGS.values())}
 
 
@@ -73,7 +79,7 @@ class VllmBackend:
     def command(self, deployment: DeploymentSettings) -> ServerCommand:
         return ServerCommand(
             argv=(*_executable(deployment), *_arguments(deployment)),
-            environment={"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", **deployment.environment},
+            environment={**_ENVIRONMENT, **deployment.environment},
             port=deployment.port,
             model_id=served_name(deployment),
             probe=Probe(paths=("/health", "/v1/models")),
@@ -103,16 +109,25 @@ def _arguments(deployment: DeploymentSettings) -> Iterator[str]:
 
 def _further(arguments: Mapping[str, str | int | float | bool]) -> Iterator[str]:
     for name, value in arguments.items():
-        flag = name.lstrip("-").replace("_", "-")
-        if flag == "api-key":
+        head, dot, tail = name.lstrip("-").partition(".")  # the keys of a nested argument are the server's own
+        flag = head.replace("_", "-")
+        if "=" in name or not flag:
+            raise ConfigError(f"server argument {name!r}: write it as KEY: VALUE, or --server-arg KEY=VALUE")
+        if _is_secret(flag) and not isinstance(value, bool):
             raise ConfigError(
-                "a key on a command line shows in the process list: set VLLM_API_KEY in the environment instead"
+                f"server argument {flag}: a key on a command line shows in the process list. The server listens on "
+                "loopback and needs none; a token of the Hugging Face hub goes into the environment variable HF_TOKEN"
             )
         if flag in _OURS:
             raise ConfigError(f"server argument {flag}: has a setting of its own (see `deployment` in the README)")
         if value is True:
-            yield f"--{flag}"
+            yield f"--{flag}{dot}{tail}"
         elif value is False:
-            yield f"--no-{flag}"
+            yield f"--no-{flag}{dot}{tail}"
         else:
-            yield f"--{flag}={value}"
+            yield f"--{flag}{dot}{tail}={value}"
+
+
+def _is_secret(flag: str) -> bool:
+    """vLLM takes a flag's beginning for the flag."""
+    return any(secret.startswith(flag) and len(flag) > 2 for secret in _SECRETS)

@@ -35,6 +35,7 @@ class Benchmark:
         variant: the source whose rules it follows; "" for a benchmark of the user's own.
         version: changes when its results do.
         num_fewshot: worked examples that the source puts before each question.
+        takes_fewshot: whether its prompt has a place for them.
         make_sample: a row and its number (from 0) to a Sample.
         make_prompt: a Sample and its worked examples to the text that is asked.
         choose_shots: (sample, all worked examples, how many) to those that stand before this sample's question.
@@ -51,6 +52,7 @@ class Benchmark:
     generation: Generation
     scorer: Scorer
     num_fewshot: int = 0
+    takes_fewshot: bool = True
     choose_shots: Callable[[Sample, Sequence[Sample], int], Sequence[Sample]] = first_shots
 
     @property

@@ -77,5 +77,6 @@ NEMO_EVALUATOR = replace(
     generation=Generation(max_tokens=1024),
     scorer=create_scorer("numeric-answer-is"),
     num_fewshot=0,
+    takes_fewshot=False,
 )
 """NeMo Evaluator's prompt and rule; what it compares as text is compared as numbers."""

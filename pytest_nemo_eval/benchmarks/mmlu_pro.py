@@ -109,5 +109,6 @@ NVIDIA_SIMPLE_EVALS = replace(
     generation=Generation(max_tokens=2048),
     scorer=create_scorer("choice-answer-line"),
     num_fewshot=0,
+    takes_fewshot=False,
 )
 """NVIDIA's simple-evals, mmlu_pro, without worked examples."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 import msgspec
 
+from ..chat import Response
 from ..client import Client
 from ..errors import AccessError, EvalError, EvaluationError, RejectedRequestError
 from ..samples import Sample
@@ -74,7 +75,8 @@ async def evaluate(
             group.start_soon(work)
     if state.fatal is not None:
         raise state.fatal
-    if progress.errors > job.max_errors:
+    unfinished = progress.total - progress.done
+    if progress.errors > job.max_errors or progress.errors == progress.total or unfinished:
         raise EvaluationError(_errors_in_words(job, state))
     return [state.results[sample.id, repeat] for sample in job.samples for repeat in range(job.repeats)]
 
@@ -86,6 +88,8 @@ async def _ask(job: Job, client: Client, sample: Sample, repeat: int) -> SampleR
     )
     try:
         response = await client.send(job.request(sample, repeat, client.endpoint.protocol))
+        if not isinstance(response, Response):
+            raise EvalError(f"an interceptor returned {response!r} instead of a Response")
     except AccessError:
         raise
     except RejectedRequestError as error:
@@ -129,5 +133,5 @@ def _errors_in_words(job: Job, state: _State) -> str:
     first = "; ".join(f"{result.sample_id}: {result.error}" for result in errors[:3])
     return (
         f"{job.benchmark.full_name}: {len(errors)} of {state.progress.total} samples ended in an error, and "
-        f"{job.max_errors} may (max_errors); {state.progress.done - len(errors)} are scored. First: {first}"
+        f"{job.max_errors} may (max_errors); {state.progress.done - len(errors)} are scored. First: {first or 'none'}"
     )

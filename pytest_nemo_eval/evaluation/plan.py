@@ -77,11 +77,13 @@ def find_benchmark(task: TaskSettings) -> Benchmark:
     """
     if task.prompt is None:
         benchmark = get_benchmark(task.name)
-        if task.scorer is None:
-            return benchmark
-        raise ConfigError(
-            f"{task.name} has a scorer of its own: leave scorer out, or declare a benchmark with prompt too"
-        )
+        if task.scorer is not None:
+            raise ConfigError(
+                f"{task.name} has a scorer of its own: leave scorer out, or declare a benchmark with prompt too"
+            )
+        if task.num_fewshot and not benchmark.takes_fewshot:
+            raise ConfigError(f"{benchmark.full_name} takes no worked examples: leave num_fewshot out")
+        return benchmark
     if task.scorer is None:
         raise ConfigError(f"{task.name} declares a prompt and needs a scorer with it, such as scorer: exact")
     return custom_benchmark(task.name, task.prompt, create_scorer(task.scorer))
@@ -124,7 +126,7 @@ def plan(item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[
     source = data_source(task, benchmark, settings)
     limit = settings.limit if settings.limit is not None else task.params.limit_samples
     samples = load_samples(source.rows(), benchmark.make_sample, task.dataset.fields, task.subsets, limit)
-    shots, num_fewshot = _fewshot(task, benchmark, source)
+    shots, num_fewshot = _fewshot(task, benchmark, source, samples)
     params = task.params
     return Job(
         item=item,
@@ -143,20 +145,22 @@ def plan(item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[
     )
 
 
-def _fewshot(task: TaskSettings, benchmark: Benchmark, source: DataSource) -> tuple[Sequence[Sample], int]:
-    """The worked examples, and how many stand before a question: the reference's number where the data has them."""
+def _fewshot(
+    task: TaskSettings, benchmark: Benchmark, source: DataSource, samples: Sequence[Sample]
+) -> tuple[Sequence[Sample], int]:
+    """The worked examples, and how many stand before each question: the reference's number where the data has them."""
     wanted = benchmark.num_fewshot if task.num_fewshot is None else task.num_fewshot
     if not wanted:
         return (), 0
     rows = source.fewshot_rows()
-    if rows is None:
-        if task.num_fewshot is None:
-            return (), 0
+    shots = [] if rows is None else load_samples(rows, benchmark.make_sample, task.dataset.fields, (), None)
+    found = min(len(benchmark.choose_shots(sample, shots, wanted)) for sample in samples)
+    if task.num_fewshot is not None and found < wanted:
         raise DatasetError(
-            f"{task.name} asks for {wanted} worked examples, and {source.describe()} has none: "
-            "set dataset.fewshot_path, or num_fewshot: 0"
+            f"{task.name} asks for {wanted} worked examples, and {source.describe()} has {found or 'none'}: "
+            "set dataset.fewshot_path, or num_fewshot"
         )
-    return load_samples(rows, benchmark.make_sample, task.dataset.fields, (), None), wanted
+    return shots, found
 
 
 def _parameters(benchmark: Benchmark, params: ParamSettings) -> Iterator[tuple[str, Json]]:

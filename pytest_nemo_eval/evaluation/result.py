@@ -149,7 +149,7 @@ def explain(result: BenchmarkResult) -> list[str]:
 def _sample_lines(result: SampleResult) -> Iterator[str]:
     got = result.score.answer if result.score else None
     answer = "nothing could be extracted" if got is None else f"got {_short(got, 60)}"
-    yield f"  [{result.sample_id}] {_short(result.input, 120)}"
+    yield f"  [{_short(result.sample_id, 60)[1:-1]}] {_short(result.input, 120)}"
     yield f"      wanted {_short(result.target, 60)}, {answer}; the reply ends: {_short(result.reply, 120, tail=True)}"
 
 

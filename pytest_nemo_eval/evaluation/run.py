@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -63,7 +63,7 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
         failed = msgspec.structs.replace(record, status=RunStatus.ERROR, error=str(error), seconds=seconds)
         writer.write_record(failed)
         if isinstance(error, EvalError):
-            raise type(error)(f"{error}\nfinished samples: {place.folder}") from None
+            raise error.with_words(f"{error}\nfinished samples: {place.folder}") from None
         raise
     finally:
         writer.close()
@@ -83,14 +83,22 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
 def _wait(
     job: Job, client: Client, writer: RunWriter, progress: Progress, tick: Callable[[Progress], None]
 ) -> list[SampleResult]:
-    future = client.pool.start(lambda: evaluate(job, client, writer.append, progress))
+    ended = threading.Event()
+
+    async def work() -> list[SampleResult]:
+        try:
+            return await evaluate(job, client, writer.append, progress)
+        finally:
+            ended.set()
+
+    future = client.pool.start(work)
     try:
-        while not wait([future], timeout=TICK_SECONDS).done:
+        while not (ended.wait(TICK_SECONDS) or future.done()):
             tick(progress)
         return future.result()
     except BaseException:
         future.cancel()
-        wait([future], timeout=CANCEL_SECONDS)
+        ended.wait(CANCEL_SECONDS)  # the Run is closed next: nobody is to write to it then
         raise
 
 

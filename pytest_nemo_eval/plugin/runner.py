@@ -115,7 +115,7 @@ class BenchmarkRunner:
             death = diagnose(client.endpoint, self._session)
             if death is None:
                 raise
-            raise type(error)(f"{error}\n{death}") from None
+            raise error.with_words(f"{error}\n{death}") from None
 
     def _ticker(self, job: Job) -> Callable[[Progress], None]:
         announce = self._session.announcer.line
