@@ -235,7 +235,7 @@ def test_no_more_than_five_samples_are_explained() -> None:
 @example(text="".join(HOSTILE))
 @example(text="\x1b]0;title\x07" * 1000)
 def test_what_a_model_writes_is_one_printable_line(text: str) -> None:
-    lines = explain(result_of(sample("b", 0.0, question=text, reply=text, target=text, answer=text)))
+    lines = explain(result_of(sample(text, 0.0, question=text, reply=text, target=text, answer=text)))
     assert len(lines) == 5
     for line in lines:
         assert line.isprintable()
