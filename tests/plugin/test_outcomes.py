@@ -66,6 +66,7 @@ def test_a_plain_assert_explains_itself(pytester: pytest.Pytester, mode: tuple[s
     assert result.ret == 1
     for words in ("0.7000 >= 0.9", "95 % interval", "n = 10", "lowest scored samples", "[sum-9]", "Run: "):
         assert words in result.stdout.str()
+    result.stdout.re_match_lines([r"sums +0\.7000 .* accuracy >= 0\.9 +fail"])
 
 
 @modes
