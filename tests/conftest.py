@@ -1,10 +1,23 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 import pytest
 
+from tests.processes import Background
+
 pytest_plugins = ["pytester"]
+
+
+def pytest_configure() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would every session that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +26,18 @@ def _no_keys_or_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.endswith("_API_KEY") or name.lower().endswith("_proxy") or name.startswith(("PYTEST_", "VLLM_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def background() -> Iterator[Background]:
+    """Starts programs that the test does not wait for; what still runs at its end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(argv: list[str], cwd: Path | None = None, stdout: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(argv, cwd=cwd, stdout=stdout))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+Background = Callable[..., "subprocess.Popen[bytes]"]
+"""(argv, cwd, stdout) -> the process; the fixture ``background``."""
 
 
 def alive(pid: int) -> bool:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pytest_nemo_eval.launchers import create_launcher
 from pytest_nemo_eval.launchers.local import LocalLauncher, LocalServer
 from pytest_nemo_eval.server import ServerCommand
 from tests import servers
-from tests.processes import alive, wait_for, with_argument
+from tests.processes import Background, alive, wait_for, with_argument
 
 
 def command(*arguments: str, port: int | None = None) -> ServerCommand:
@@ -95,8 +94,8 @@ OWNER = """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_outlives_the_owner(tmp_path: Path, number: signal.Signals) -> None:
-    owner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(OWNER), servers.__file__, str(tmp_path)])
+def test_nothing_outlives_the_owner(tmp_path: Path, background: Background, number: signal.Signals) -> None:
+    owner = background([sys.executable, "-c", textwrap.dedent(OWNER), servers.__file__, str(tmp_path)])
     wait_for(lambda: (tmp_path / "log").exists() and "grandchild " in (tmp_path / "log").read_text())
     child = grandchild(tmp_path)
     owner.send_signal(number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import sys
 
 import pytest
@@ -11,21 +10,21 @@ import pytest
 from pytest_nemo_eval import read_run
 from tests.live.conftest import Vllm
 from tests.plugin.suites import runs, task, write_suite, write_sums
-from tests.processes import wait_for, with_argument
+from tests.processes import Background, wait_for, with_argument
 
 pytestmark = pytest.mark.live
 START_SECONDS = 240.0
 
 
 @pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
-def test_kill_9_in_the_middle(pytester: pytest.Pytester, vllm: Vllm, mode: tuple[str, ...]) -> None:
+def test_kill_9_in_the_middle(
+    pytester: pytest.Pytester, background: Background, vllm: Vllm, mode: tuple[str, ...]
+) -> None:
     few = "      params: {parallelism: 2, max_new_tokens: 24}\n"
     write_suite(pytester, task(more=few), task("again", more=few))
     write_sums(pytester.path, 300)
     with (pytester.path / "out.txt").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *vllm.options, *mode], stdout=output, cwd=pytester.path
-        )
+        process = background([sys.executable, "-m", "pytest", *vllm.options, *mode], cwd=pytester.path, stdout=output)
     moment = random.randrange(0, 40)
     wait_for(lambda: finished(pytester) >= moment and bool(with_argument(str(vllm.model))), START_SECONDS)
     seen = finished(pytester)

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_nemo_eval import read_run
 from tests.plugin.suites import runs, task, write_suite, write_sums
-from tests.processes import alive, wait_for, with_argument
+from tests.processes import Background, alive, wait_for, with_argument
 from tests.servers import write_vllm
 
 modes = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
@@ -112,14 +112,14 @@ def test_a_model_that_is_not_there(pytester: pytest.Pytester, starts: Starts) ->
     result.stdout.fnmatch_lines(["*the model ./nosuch does not exist: check --model-path"])
 
 
-def start_pytest(pytester: pytest.Pytester, mode: tuple[str, ...]) -> subprocess.Popen[bytes]:
+def start_pytest(pytester: pytest.Pytester, background: Background, mode: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """A session that would take half a minute, in the background."""
     slowly = "      params: {parallelism: 2}\n"
     write_suite(pytester, task(more=slowly), task("again", more=slowly))
     write_sums(pytester.path, 500)
     arguments = ["--model-path=model", "--server-arg", "latency=0.1", "--server-arg", "grandchild", *mode]
     with (pytester.path / "out.txt").open("wb") as output:
-        return subprocess.Popen([sys.executable, "-m", "pytest", *arguments], stdout=output, cwd=pytester.path)
+        return background([sys.executable, "-m", "pytest", *arguments], cwd=pytester.path, stdout=output)
 
 
 def finished_samples(pytester: pytest.Pytester) -> int:
@@ -128,9 +128,9 @@ def finished_samples(pytester: pytest.Pytester) -> int:
 
 @pytest.mark.parametrize(("number", "mode"), [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGTERM, ("-n", "2"))])
 def test_an_interrupt_ends_everything(
-    pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...], number: signal.Signals
+    pytester: pytest.Pytester, background: Background, starts: Starts, mode: tuple[str, ...], number: signal.Signals
 ) -> None:
-    process = start_pytest(pytester, mode)
+    process = start_pytest(pytester, background, mode)
     wait_for(lambda: finished_samples(pytester) > 3, 60)
     process.send_signal(number)
     assert process.wait(60) == pytest.ExitCode.INTERRUPTED
@@ -141,9 +141,11 @@ def test_an_interrupt_ends_everything(
 
 
 @modes
-def test_an_interrupt_while_the_server_starts(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
+def test_an_interrupt_while_the_server_starts(
+    pytester: pytest.Pytester, background: Background, starts: Starts, mode: tuple[str, ...]
+) -> None:
     write_suite(pytester, task())
-    process = subprocess.Popen(
+    process = background(
         [sys.executable, "-m", "pytest", "--model-path=model", "--server-arg", "slow=600", *mode], cwd=pytester.path
     )
     wait_for(lambda: starts() != [], 60)
@@ -153,9 +155,11 @@ def test_an_interrupt_while_the_server_starts(pytester: pytest.Pytester, starts:
 
 
 @pytest.mark.parametrize("mode", [(), ("-n", "2")])
-def test_kill_9_at_any_moment(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
+def test_kill_9_at_any_moment(
+    pytester: pytest.Pytester, background: Background, starts: Starts, mode: tuple[str, ...]
+) -> None:
     """Nothing is left of the server within 15 s, and every sample that was finished is on disk, whole."""
-    process = start_pytest(pytester, mode)
+    process = start_pytest(pytester, background, mode)
     moment = random.randrange(0, 60)
     wait_for(lambda: starts() != [] and finished_samples(pytester) >= moment, 60)
     seen = finished_samples(pytester)

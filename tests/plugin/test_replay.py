@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pytest_nemo_eval import read_run
 from tests.plugin.suites import runs
-from tests.processes import wait_for
+from tests.processes import Background, wait_for
 from tests.shared_data import RECORDED_GSM8K, RECORDED_MMLU_PRO, shared_data, shared_stub
 
 Replay = Callable[..., str]
 
 
 @pytest.fixture
-def replay() -> Iterator[Replay]:
+def replay(background: Background) -> Replay:
     """Starts a replay; returns its URL."""
-    started = []
 
     def start(*options: str) -> str:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port: int = free.getsockname()[1]
-        started.append(subprocess.Popen([sys.executable, shared_stub(), "--port", str(port), *options]))
+        background([sys.executable, str(shared_stub()), "--port", str(port), *options])
         wait_for(lambda: listens(port))
         return f"http://127.0.0.1:{port}/v1"
 
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait()
+    return start
 
 
 def listens(port: int) -> bool:
