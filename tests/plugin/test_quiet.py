@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,40 +11,42 @@ from pathlib import Path
 
 import pytest
 
+HEAVY = {"httpx", "yaml", "msgspec", "anyio", "aiohttp", "ssl", "http.client"}
 SESSION = """
-    import sys, threading
+    import json, sys, threading
     import pytest
-    code = pytest.main(sys.argv[1:])
-    heavy = {"httpx", "yaml", "msgspec", "anyio", "aiohttp", "ssl", "http.client"} & set(sys.modules)
-    print("heavy:", sorted(heavy), "threads:", threading.active_count())
+    pytest.main(sys.argv[1:])
+    print()
+    print(json.dumps({"modules": sorted(sys.modules), "threads": threading.active_count()}))
 """
 
 
-@pytest.mark.parametrize("arguments", [["--co"], ["-p", "no:cacheprovider"]])
+def modules_of_session(folder: Path, *arguments: str) -> set[str]:
+    """What a session in ``folder`` has imported by its end; it may leave no thread."""
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SESSION), "-p", "no:cacheprovider", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    seen = json.loads(result.stdout.splitlines()[-1])
+    assert seen["threads"] == 1
+    return set(seen["modules"])
+
+
+@pytest.mark.parametrize("arguments", [["--co"], []])
 @pytest.mark.parametrize("tests", ["", "def test_other():\n    pass\n"])
 def test_a_session_without_evaluations_imports_nothing_heavy(tmp_path: Path, arguments: list[str], tests: str) -> None:
     (tmp_path / "test_it.py").write_text(tests)
     (tmp_path / "some.yaml").write_text("a: 1\n")
-    result = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            textwrap.dedent(SESSION),
-            *arguments,
-            "-p",
-            "no:xdist",
-            "-p",
-            "no:html",
-            "-p",
-            "no:anyio",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert "heavy: [] threads: 1" in result.stdout, result.stdout
+    others = modules_of_session(tmp_path, "-p", "no:nemo_eval", *arguments)  # other plugins import what they like
+    ours = modules_of_session(tmp_path, *arguments) - others
+    assert "pytest_nemo_eval.plugin" in ours
+    assert ours & HEAVY == set()
+    foreign = {name.partition(".")[0] for name in ours} - {"pytest_nemo_eval"} - sys.stdlib_module_names
+    assert foreign == set()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["some.yaml", "test_it.py"]
 
 
