@@ -18,6 +18,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         target: the right answer, as the scorer wants it.
         choices: the options of a multiple-choice question, in order.
         category: the row's group, "" without groups.
+        cluster: the passage or prompt that several questions share, where the benchmark declares one.
         metadata: further columns, such as a worked solution.
     """
 
@@ -26,4 +27,5 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     choices: tuple[str, ...] = ()
     category: str = ""
+    cluster: str = ""
     metadata: Mapping[str, Json] = msgspec.field(default_factory=dict)

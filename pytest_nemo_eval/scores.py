@@ -26,6 +26,7 @@ class SampleResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     Attributes:
         sample_id, repeat: which sample, and which repeat of it, from 0.
+        cluster: what its question was drawn together with; "" where questions were drawn one by one.
         score: None where ``error`` says why.
         reply: the model's words, as the scorer saw them.
         seconds: from sending the request to having the whole answer.
@@ -36,6 +37,7 @@ class SampleResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     input: str = ""
     target: str = ""
     category: str = ""
+    cluster: str = ""
     score: Score | None = None
     reply: str = ""
     finish_reason: str | None = None

@@ -84,7 +84,12 @@ async def evaluate(
 async def _ask(job: Job, client: Client, sample: Sample, repeat: int) -> SampleResult:
     """One sample, asked and scored; whatever breaks is the sample's error, but for an endpoint that refuses all."""
     result = SampleResult(
-        sample_id=sample.id, repeat=repeat, input=sample.input, target=sample.target, category=sample.category
+        sample_id=sample.id,
+        repeat=repeat,
+        input=sample.input,
+        target=sample.target,
+        category=sample.category,
+        cluster=sample.cluster,
     )
     try:
         response = await client.send(job.request(sample, repeat, client.endpoint.protocol))
