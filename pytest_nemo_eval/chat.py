@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Union
 
@@ -48,6 +49,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def replace(self, **changes: object) -> Request:
         return msgspec.structs.replace(self, **changes)
 
+    @property
+    def text_digest(self) -> str:
+        """16 hex digits over the texts that the model is given: equal questions, whatever the protocol."""
+        return text_digest(self.prompt or "\0".join(message.content for message in self.messages))
+
     def body(self, model_id: str) -> dict[str, Json]:
         """The JSON body: the parameters may name another model, which then wins."""
         text: dict[str, Json] = (
@@ -56,6 +62,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             else {"prompt": self.prompt}
         )
         return {"model": model_id, **text, **self.parameters}
+
+
+def text_digest(text: str) -> str:
+    """The same for a lone text."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@
     │   ├── RejectedRequestError   it refused this request (400, 413, 422): an error of one sample
     │   └── AccessError            it refuses every request (401, 403, 404): ends the benchmark
     ├── ScorerError                a scorer could not rule
-    └── EvaluationError            a benchmark could not be finished: too many errored samples
+    ├── EvaluationError            a benchmark could not be finished: too many errored samples
+    └── BrokenSetupError           a benchmark was finished, and its replies show that the set-up is broken
     GateFailure (AssertionError)   a gate was missed; pytest reports it as FAILED
     └── GateInconclusive           too little evidence either way
 
@@ -59,6 +60,10 @@ class ScorerError(EvalError):
 
 class EvaluationError(EvalError):
     """A benchmark could not be finished; every finished sample is in the Run."""
+
+
+class BrokenSetupError(EvalError):
+    """The replies show that the set-up is broken: whatever the score, it says nothing of the model."""
 
 
 class GateFailure(AssertionError):  # noqa: N818  # a failure, as pytest means it, and no error

@@ -9,7 +9,7 @@ import msgspec
 from .chat import Json
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
+class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row: what is asked and what is right.
 
     Attributes:

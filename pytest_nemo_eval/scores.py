@@ -27,6 +27,7 @@ class SampleResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     Attributes:
         sample_id, repeat: which sample, and which repeat of it, from 0.
         cluster: what its question was drawn together with; "" where questions were drawn one by one.
+        prompt: a digest of the text that was asked (``Request.text_digest``), before any interceptor.
         score: None where ``error`` says why.
         reply: the model's words, as the scorer saw them.
         seconds: from sending the request to having the whole answer.
@@ -38,6 +39,7 @@ class SampleResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     target: str = ""
     category: str = ""
     cluster: str = ""
+    prompt: str = ""
     score: Score | None = None
     reply: str = ""
     finish_reason: str | None = None

@@ -12,7 +12,7 @@ from ..scorers import Scorer
 from .base import Benchmark, Generation, column, row_id
 
 
-def custom_benchmark(name: str, prompt: str, scorer: Scorer) -> Benchmark:
+def custom_benchmark(name: str, prompt: str, scorer: Scorer, cluster: str | None = None) -> Benchmark:
     """A benchmark of the user's own.
 
     The data has the columns that the prompt names, and ``answer`` (or ``target``); ``id``, ``category`` and ``choices``
@@ -20,6 +20,7 @@ def custom_benchmark(name: str, prompt: str, scorer: Scorer) -> Benchmark:
 
     Args:
         prompt: with ``{column}`` for the data's columns; ``{{`` and ``}}`` are braces.
+        cluster: the column that says which questions were drawn together.
 
     Raises:
         ConfigError: a prompt that is no such template.
@@ -35,6 +36,7 @@ def custom_benchmark(name: str, prompt: str, scorer: Scorer) -> Benchmark:
             target=str(column(row, index, "answer", "target")),
             choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
             category=str(row.get("category") or ""),
+            cluster=str(column(row, index, cluster)) if cluster else "",
         )
 
     return Benchmark(

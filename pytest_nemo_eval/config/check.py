@@ -7,6 +7,7 @@ import enum
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -51,6 +52,7 @@ OTHER_NAMES: Mapping[str, str] = {
 """Keys of NeMo's launcher and evaluator, and near misses, with our name for them."""
 
 Problem = tuple[KeyPath, str]
+Section = TypeVar("Section", bound=Settings)
 
 
 def check_document(document: Document) -> SuiteSettings:
@@ -59,15 +61,15 @@ def check_document(document: Document) -> SuiteSettings:
     Raises:
         ConfigError: every problem, a line each: file, line, key, what is wrong, the nearest known key.
     """
-    return convert_values(document.values, document)
+    return convert_values(document.values, document, SuiteSettings)
 
 
-def convert_values(values: Mapping[str, Json], document: Document) -> SuiteSettings:
-    """The same for values that overrides were laid over; their lines are the document's."""
-    problems = list(_problems(dict(values), SuiteSettings, ()))
+def convert_values(values: Mapping[str, Json], document: Document, kind: type[Section]) -> Section:
+    """The same for any section, and for values that overrides were laid over; their lines are the document's."""
+    problems = list(_problems(dict(values), kind, ()))
     if problems:
         raise ConfigError("\n".join(f"{document.place(key)}: {text}" for key, text in problems))
-    return msgspec.convert(values, SuiteSettings)
+    return msgspec.convert(values, kind)
 
 
 def _problems(value: Json, kind: object, key: KeyPath) -> Iterator[Problem]:

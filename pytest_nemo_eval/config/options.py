@@ -24,6 +24,11 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
         overrides: ``KEY=VALUE`` over every suite file.
         data: a folder of ``BENCHMARK/SPLIT.jsonl.gz`` that is looked in before the Hugging Face hub.
         output: the folder that Runs are written to.
+        policy: a gate policy over all benchmarks.
+        baseline: what drops are measured from: a folder, or the name of a saved one.
+        save_baseline: the name that the session's Runs are saved under.
+        aa: run each benchmark twice, and keep how far the model is from itself.
+        baselines: the folder of saved baselines.
         python: the interpreter of the environment that holds the server, where it has one of its own.
     """
 
@@ -41,6 +46,11 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int | None = None
     concurrency: int | None = None
     output: str = "eval-runs"
+    policy: str | None = None
+    baseline: str | None = None
+    save_baseline: str | None = None
+    aa: bool = False
+    baselines: str = "eval-baselines"
     overrides: tuple[str, ...] = ()
     data: str | None = None
     python: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -141,11 +141,77 @@ class DatasetSettings(Settings, frozen=True, kw_only=True):
     fields: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
+class DecideBy(str, enum.Enum):
+    """The rule of a gate's verdict.
+
+    ``point`` looks at the value alone. ``bound`` passes only what the whole interval allows. ``evidence`` fails only
+    what the whole interval forbids, passes only what it allows, and is inconclusive between.
+    """
+
+    POINT = "point"
+    BOUND = "bound"
+    EVIDENCE = "evidence"
+
+
+class Direction(str, enum.Enum):
+    """Which way a metric is good."""
+
+    HIGHER = "higher_is_better"
+    LOWER = "lower_is_better"
+
+
+class Facet(str, enum.Enum):
+    """What two runs may differ in, so that their answers cannot be paired as they are."""
+
+    BENCHMARK = "benchmark"
+    DATA = "data"
+    PROMPT = "prompt"
+    PARAMETERS = "parameters"
+
+
 class GateSettings(Settings, frozen=True, kw_only=True):
-    """``gates.METRIC`` of a task: a floor, a ceiling, or both."""
+    """``gates.METRIC`` of a task: a floor, a ceiling, an allowed drop from a baseline, or several of them.
+
+    Attributes:
+        min, max: a floor and a ceiling.
+        max_drop: how much worse than the baseline the metric may be, in its own unit (0.01 is a point of accuracy).
+        max_relative_drop: the same as a share of the baseline's value.
+        relative_guard_below: ``max_relative_drop`` counts only where the baseline's value is below this.
+        decide_by: point by default for floors and ceilings, evidence for drops.
+        confidence: of the interval that bound and evidence look at.
+        tier: instead of the task's.
+        direction: instead of the metric's own, for drops.
+        baseline: a folder or a name, instead of the session's.
+        tolerate: what may differ from the baseline without a refusal.
+    """
 
     min: float | None = None
     max: float | None = None
+    max_drop: Annotated[float, Meta(ge=0)] | None = None
+    max_relative_drop: Annotated[float, Meta(ge=0, le=1)] | None = None
+    relative_guard_below: float | None = None
+    decide_by: DecideBy | None = None
+    confidence: Annotated[float, Meta(ge=0.5, lt=1)] | None = None
+    tier: Tier | None = None
+    direction: Direction | None = None
+    baseline: str | None = None
+    tolerate: tuple[Facet, ...] = ()
+
+
+class CompositeSettings(GateSettings, frozen=True, kw_only=True):
+    """``evaluation.composites.NAME``: a gate on the weighted mean of a metric over benchmarks.
+
+    Attributes:
+        weights: benchmark (or task) to its weight; they are scaled to a sum of 1.
+        metric: a mean over questions, such as accuracy.
+    """
+
+    weights: Mapping[str, Annotated[float, Meta(gt=0)]]
+    metric: str = "accuracy"
+
+
+Shares = Mapping[str, float | bool]
+"""``validity``: the share of replies that may show a fault, by the fault's name; false never looks for it."""
 
 
 class TaskSettings(Settings, frozen=True, kw_only=True):
@@ -156,6 +222,9 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
         prompt: the question's text, with ``{field}`` for the columns of the data.
         scorer: the name of a scorer.
         gates: thresholds by metric, such as ``accuracy: {min: 0.55}``.
+        validity: shares of replies above which the set-up is broken, such as ``truncation_rate: 0.8``; false for none.
+        interval: how the interval of graded scores is computed: auto (Student's t), or bootstrap.
+        cluster: the data's column that says which questions were drawn together, such as a passage's id.
         tier: critical, supporting or advisory; an advisory task never fails the session.
         num_fewshot: worked examples before the question.
         subsets: only samples of these categories.
@@ -171,6 +240,9 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
     prompt: str | None = None
     scorer: str | None = None
     gates: Mapping[str, GateSettings] = msgspec.field(default_factory=dict)
+    validity: Shares | bool = True
+    interval: Literal["auto", "bootstrap"] = "auto"
+    cluster: str | None = None
     tier: Tier = Tier.SUPPORTING
     num_fewshot: Annotated[int, Meta(ge=0)] | None = None
     subsets: tuple[str, ...] = ()
@@ -181,9 +253,20 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
 
 
 class EvaluationSettings(Settings, frozen=True, kw_only=True):
-    """``evaluation``."""
+    """``evaluation``.
+
+    Attributes:
+        composites: gates over several of the tasks.
+        policy: a policy file, relative to this one.
+        baseline: what drops are measured from: a folder, relative to this file, or a name.
+        correction: holm guards the failures that rest on evidence against the number of gates.
+    """
 
     tasks: tuple[TaskSettings, ...] = ()
+    composites: Mapping[str, CompositeSettings] = msgspec.field(default_factory=dict)
+    policy: str | None = None
+    baseline: str | None = None
+    correction: Literal["none", "holm"] | None = None
 
 
 class SuiteSettings(Settings, frozen=True, kw_only=True):

@@ -37,7 +37,7 @@ def read_suite(path: Path, overrides: Sequence[str] = ()) -> tuple[SuiteSettings
         apply_override(values, override)
     _spell_out(values)
     _expand_sections(values, document)
-    settings = convert_values(values, document)
+    settings = convert_values(values, document, SuiteSettings)
     _refuse_literal_key(settings, document)
     tasks = tuple(_with_paths(task, path.parent) for task in settings.evaluation.tasks)
     evaluation = msgspec.structs.replace(settings.evaluation, tasks=tasks)
@@ -56,7 +56,7 @@ def settings_of(overrides: Sequence[str]) -> SuiteSettings:
             apply_override(values, override)
     document = Document(Path("the command line"), values, {})
     _expand_sections(values, document)
-    settings = convert_values(values, document)
+    settings = convert_values(values, document, SuiteSettings)
     _refuse_literal_key(settings, document)
     return settings
 

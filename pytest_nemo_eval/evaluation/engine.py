@@ -83,6 +83,7 @@ async def evaluate(
 
 async def _ask(job: Job, client: Client, sample: Sample, repeat: int) -> SampleResult:
     """One sample, asked and scored; whatever breaks is the sample's error, but for an endpoint that refuses all."""
+    request = job.request(sample, repeat, client.endpoint.protocol)
     result = SampleResult(
         sample_id=sample.id,
         repeat=repeat,
@@ -90,9 +91,10 @@ async def _ask(job: Job, client: Client, sample: Sample, repeat: int) -> SampleR
         target=sample.target,
         category=sample.category,
         cluster=sample.cluster,
+        prompt=request.text_digest,
     )
     try:
-        response = await client.send(job.request(sample, repeat, client.endpoint.protocol))
+        response = await client.send(request)
         if not isinstance(response, Response):
             raise EvalError(f"an interceptor returned {response!r} instead of a Response")
     except AccessError:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from ..benchmarks import Benchmark, custom_benchmark, get_benchmark
 from ..chat import Json, Message, Request
 from ..config.options import EvalSettings
-from ..config.settings import GateSettings, ParamSettings, TaskSettings, Tier
-from ..datasets import DataSource, load_samples, resolve
+from ..config.settings import ParamSettings, TaskSettings
+from ..datasets import DataSource, fingerprint, load_samples, resolve
 from ..endpoint import Protocol
 from ..errors import ConfigError, DatasetError
-from ..gates import Gate, Threshold
-from ..metrics import METRICS
+from ..gates import Gate
+from ..runs import Wanted
 from ..samples import Sample
 from ..scorers import create_scorer
+from .gating import Gating, Rules, gating
 
 CONCURRENCY = 32
 REQUEST_SECONDS = 600.0
@@ -35,7 +36,9 @@ class Job:
         item: how pytest calls it.
         samples: the questions, in order; ``shots`` the worked examples to choose from.
         parameters: fields of each request's body beside model and text.
-        data: where the samples come from, in words.
+        data: where the samples come from, in words; ``data_fingerprint`` is a sha256 over all samples, in order.
+        interval: how the interval of graded scores is computed.
+        rules: what the session asks of every benchmark.
     """
 
     item: str
@@ -44,13 +47,21 @@ class Job:
     shots: Sequence[Sample]
     num_fewshot: int
     parameters: Mapping[str, Json]
-    gates: tuple[Gate, ...]
+    gating: Gating
     repeats: int
     concurrency: int
     max_errors: int
     request_timeout: float
     retries: int
     data: str
+    data_fingerprint: str
+    interval: Literal["auto", "bootstrap"] = "auto"
+    rules: Rules = Rules()
+
+    @property
+    def wanted(self) -> Wanted:
+        """What this is called in a baseline."""
+        return wanted_of(self.item, self.benchmark, self.data_fingerprint)
 
     def request(self, sample: Sample, repeat: int, protocol: Protocol) -> Request:
         """The request that asks a sample."""
@@ -81,12 +92,14 @@ def find_benchmark(task: TaskSettings) -> Benchmark:
             raise ConfigError(
                 f"{task.name} has a scorer of its own: leave scorer out, or declare a benchmark with prompt too"
             )
+        if task.cluster is not None:
+            raise ConfigError(f"{task.name} says itself which questions belong together: leave cluster out")
         if task.num_fewshot and not benchmark.takes_fewshot:
             raise ConfigError(f"{benchmark.full_name} takes no worked examples: leave num_fewshot out")
         return benchmark
     if task.scorer is None:
         raise ConfigError(f"{task.name} declares a prompt and needs a scorer with it, such as scorer: exact")
-    return custom_benchmark(task.name, task.prompt, create_scorer(task.scorer))
+    return custom_benchmark(task.name, task.prompt, create_scorer(task.scorer), task.cluster)
 
 
 def data_source(task: TaskSettings, benchmark: Benchmark, settings: EvalSettings) -> DataSource:
@@ -99,25 +112,30 @@ def data_source(task: TaskSettings, benchmark: Benchmark, settings: EvalSettings
     return resolve(benchmark.name, benchmark.data, task.dataset, data_root)
 
 
-def make_gates(gates: Mapping[str, GateSettings], tier: Tier) -> tuple[Gate, ...]:
-    """The gates of a task.
-
-    Raises:
-        ConfigError: a metric that does not exist, or a gate without a bound.
-    """
-    for metric in gates:
-        if metric not in METRICS:
-            near = difflib.get_close_matches(metric, METRICS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(METRICS)}"
-            raise ConfigError(f"there is no metric {metric} to gate; {hint}")
-    return tuple(Threshold(metric, gate.min, gate.max, tier) for metric, gate in gates.items())
+def wanted_of(item: str, benchmark: Benchmark, data_fingerprint: str) -> Wanted:
+    """What a benchmark is called in a baseline."""
+    return Wanted(
+        benchmark=benchmark.name,
+        variant=benchmark.variant,
+        item=item.rpartition("::")[2],
+        scorer=benchmark.scorer.name,
+        data_fingerprint=data_fingerprint,
+    )
 
 
-def plan(item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[Gate] = ()) -> Job:
-    """Load what a task needs.
+def names_of(item: str, benchmark: Benchmark) -> tuple[str, ...]:
+    """What a policy may call a benchmark, the most particular name first."""
+    tail = item.rpartition("::")[2]
+    return tail, tail.partition("[")[0], benchmark.full_name, benchmark.name
+
+
+def plan(
+    item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[Gate] = (), rules: Rules = Rules()
+) -> Job:
+    """Load what a task needs, baselines too.
 
     Args:
-        gates: further ones, beside those of the task.
+        gates: further ones, beside those of the task and of a policy.
 
     Raises:
         ConfigError, DatasetError: what is wrong with the task or its data.
@@ -128,6 +146,8 @@ def plan(item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[
     samples = load_samples(source.rows(), benchmark.make_sample, task.dataset.fields, task.subsets, limit)
     shots, num_fewshot = _fewshot(task, benchmark, source, samples)
     params = task.params
+    digest = fingerprint(samples)
+    gated = gating(task, names_of(item, benchmark), wanted_of(item, benchmark, digest), rules)
     return Job(
         item=item,
         benchmark=benchmark,
@@ -135,13 +155,16 @@ def plan(item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[
         shots=shots,
         num_fewshot=num_fewshot,
         parameters=dict(_parameters(benchmark, params)),
-        gates=(*make_gates(task.gates, task.tier), *gates),
+        gating=replace(gated, gates=(*gated.gates, *gates)),
         repeats=settings.repeats or task.repeats or 1,
         concurrency=settings.concurrency or params.parallelism or CONCURRENCY,
         max_errors=task.max_errors,
         request_timeout=params.request_timeout or REQUEST_SECONDS,
         retries=RETRIES if params.max_retries is None else params.max_retries,
         data=source.describe(),
+        data_fingerprint=digest,
+        interval=task.interval,
+        rules=rules,
     )
 
 

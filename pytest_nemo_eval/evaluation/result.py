@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
+from ..config.settings import GateSettings
+from ..errors import ConfigError
 from ..gates import GateResult, Verdict
-from ..metrics import MetricValue
-from ..runs import RunRecord
+from ..metrics import Measurements, MetricValue, canonical, check_metric
+from ..runs import Baseline, Flip, RunRecord, Wanted
+from ..runs.baseline import OWN
+from ..runs.writer import write_flips, write_record
 from ..scores import SampleResult
+from .comparing import Compared, judge_drop
+from .gating import Rules, drop_gate, load_baseline
+from .recording import gate_record
 
 WORST = 5
 
@@ -45,6 +55,8 @@ class MeasuredFloat(float):
         condition = f"{self.metric.name} {sign} {other:g}" if isinstance(other, float | int) else ""
         if condition and condition not in self.result.compared:
             self.result.compared.append(condition)
+        if not holds:
+            self.result.unmet = self
         return holds
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
@@ -52,29 +64,62 @@ class MeasuredFloat(float):
 
 
 @dataclass(frozen=True, repr=False)
+class Judgement:
+    """What a test asked of a result: true where it holds."""
+
+    result: BenchmarkResult
+    verdict: GateResult
+
+    def __bool__(self) -> bool:
+        holds = self.verdict.verdict is Verdict.PASS
+        if not holds:
+            self.result.unmet = self
+        return holds
+
+    def __repr__(self) -> str:
+        return f"<{self.result.benchmark}: {self.verdict.verdict.value}: {self.verdict.explanation}>"
+
+
+@dataclass(repr=False, eq=False)
 class BenchmarkResult:
     """A finished benchmark.
 
     Attributes:
         benchmark: its full name, ``gsm8k:lm-eval``.
-        metrics: by name.
-        results: every sample in order, with reply and score.
-        gates: the verdicts of the gates that the run was given.
+        measured: every sample in order, with reply and score, and the metrics of all of them.
         folder: the Run on disk; ``record`` is what its eval-*.json holds.
+        gates: the verdicts of the gates that the run was given.
         notes: what a reader should know, such as fewer worked examples than the reference has.
-        compared: the conditions that its metrics were held against by comparisons, such as ``accuracy >= 0.55``.
+        flips: questions that were lost to a baseline or won from it.
+        rules: what the session asks of every benchmark.
+        compared: the conditions that its metrics were held against, such as ``accuracy >= 0.55``.
+        judgements: what the test asked of it.
+        unmet: what of these did not hold, the last of them.
     """
 
     item: str
     benchmark: str
     model: str
-    metrics: Mapping[str, MetricValue]
-    results: Sequence[SampleResult] = field(repr=False)
+    measured: Measurements
     folder: Path
-    record: RunRecord = field(repr=False)
+    record: RunRecord
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = ()
-    compared: list[str] = field(default_factory=list, repr=False)
+    flips: tuple[Flip, ...] = ()
+    rules: Rules = Rules()
+    compared: list[str] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    unmet: Judgement | MeasuredFloat | None = None
+
+    @property
+    def results(self) -> Sequence[SampleResult]:
+        """Every sample, in order."""
+        return self.measured.results
+
+    @cached_property
+    def metrics(self) -> Mapping[str, MetricValue]:
+        """By name; those of categories (``accuracy[law]``) are had with ``result[...]``."""
+        return self.measured.table()
 
     @property
     def accuracy(self) -> MeasuredFloat:
@@ -89,27 +134,77 @@ class BenchmarkResult:
     @property
     def errors(self) -> int:
         """How many samples ended in an error."""
-        return sum(result.score is None for result in self.results)
+        return self.record.counts.errors
 
     @property
     def extraction_failures(self) -> int:
         """How many replies no answer could be extracted from."""
-        return sum(result.score is not None and result.score.answer is None for result in self.results)
+        return self.record.counts.extraction_failures
 
     @property
     def truncated(self) -> int:
         """How many replies ran into the limit of tokens."""
-        return sum(result.truncated for result in self.results)
+        return self.record.counts.truncated
 
     def __getitem__(self, name: str) -> MeasuredFloat:
-        """A metric by name. Raises KeyError that names those that exist."""
-        if name not in self.metrics:
-            raise KeyError(f"{name}: there are {', '.join(self.metrics)}")
-        return MeasuredFloat.of(self, self.metrics[name])
+        """A metric by name. Raises ConfigError that names the nearest one."""
+        return MeasuredFloat.of(self, self.measured.metric(name))
 
     def __repr__(self) -> str:
         measured = self.metrics["accuracy"]
         return f"<{self.benchmark} on {self.model}: accuracy {measured.value:.4f}, n = {measured.n}>"
+
+    def no_worse_than(
+        self,
+        baseline: str | Path | BenchmarkResult,
+        max_drop: float = 0.0,
+        *,
+        metric: str = "accuracy",
+        decide_by: str = "evidence",
+        confidence: float = 0.95,
+        tolerate: Sequence[str] = (),
+    ) -> Judgement:
+        """Whether a metric is no worse than a baseline's, but for ``max_drop``; question by question.
+
+        Args:
+            baseline: a saved name, a folder, or another result.
+            decide_by: ``evidence`` (true only if the whole interval allows it; where it allows both, the test comes
+                out as inconclusive), ``bound`` or ``point``.
+            tolerate: what may differ between the runs: ``benchmark``, ``data``, ``prompt``, ``parameters``.
+
+        Raises:
+            ConfigError: no such baseline, or one that differs in what was not to be tolerated.
+        """
+        gate = {"max_drop": max_drop, "decide_by": decide_by, "confidence": confidence, "tolerate": list(tolerate)}
+        try:
+            settings = msgspec.convert(gate, GateSettings)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"no_worse_than(...): {error}") from None
+        check_metric(metric)
+        verdict, beside = judge_drop(drop_gate(canonical(metric), settings, self._baseline(baseline)), self.record, self.measured)
+        self._keep(verdict, beside)
+        return self.judgements[-1]
+
+    def _baseline(self, baseline: str | Path | BenchmarkResult) -> Baseline:
+        if isinstance(baseline, BenchmarkResult):
+            return Baseline(baseline.model, OWN, baseline.folder, baseline.record, tuple(baseline.results))
+        benchmark = self.record.benchmark
+        item = self.item.rpartition("::")[2]
+        wanted = Wanted(benchmark.name, benchmark.variant, item, benchmark.scorer, benchmark.data_fingerprint)
+        return load_baseline(baseline, wanted, self.rules)
+
+    def _keep(self, verdict: GateResult, beside: Compared) -> None:
+        """What a test asked stands in the Run too."""
+        self.judgements.append(Judgement(self, verdict))
+        self.compared.append(verdict.condition)
+        self.flips = (*self.flips, *beside.flips)
+        self.record = msgspec.structs.replace(
+            self.record,
+            gates=(*self.record.gates, gate_record(verdict)),
+            comparisons=(*self.record.comparisons, *beside.records),
+        )
+        write_flips(self.folder, self.flips)
+        write_record(self.folder, self.record)
 
     def worst(self, count: int = WORST) -> list[SampleResult]:
         """The lowest scored samples, in order."""
@@ -119,44 +214,3 @@ class BenchmarkResult:
     def missed(self) -> list[GateResult]:
         """The gates that did not pass."""
         return [gate for gate in self.gates if gate.verdict is not Verdict.PASS]
-
-
-def interval_in_words(metric: MetricValue) -> str:
-    """``0.5625 (95 % interval 0.5358 to 0.5893, n = 1319)``."""
-    if metric.method == "none":
-        return f"{metric.value:.4f} (n = {metric.n})"
-    return f"{metric.value:.4f} (95 % interval {metric.ci_lower:.4f} to {metric.ci_upper:.4f}, n = {metric.n})"
-
-
-def headline(result: BenchmarkResult, metric: MetricValue) -> str:
-    """What was measured, in one line."""
-    return f"{result.benchmark} on {result.model}: {metric.name} is {interval_in_words(metric)}"
-
-
-def explain(result: BenchmarkResult) -> list[str]:
-    """What stands behind a score: counts, the worst samples, and where the Run is."""
-    failures, errors, truncated = result.extraction_failures, result.errors, result.truncated
-    lines = [
-        f"answers that could not be extracted: {failures}, errored samples: {errors}, truncated replies: {truncated}",
-        *result.notes,
-    ]
-    worst = result.worst()
-    if worst:
-        lines += ["lowest scored samples:", *(line for sample in worst for line in _sample_lines(sample))]
-    return [*lines, f"Run: {result.folder}"]
-
-
-def _sample_lines(result: SampleResult) -> Iterator[str]:
-    got = result.score.answer if result.score else None
-    answer = "nothing could be extracted" if got is None else f"got {_short(got, 60)}"
-    yield f"  [{_short(result.sample_id, 60)[1:-1]}] {_short(result.input, 120)}"
-    yield f"      wanted {_short(result.target, 60)}, {answer}; the reply ends: {_short(result.reply, 120, tail=True)}"
-
-
-def _short(text: str, length: int, tail: bool = False) -> str:
-    """One printable line: what a model writes may hold anything."""
-    part = text[-4 * length :] if tail else text[: 4 * length]
-    line = " ".join("".join(c if c.isprintable() else " " for c in part).split())
-    if len(line) <= length:
-        return repr(line)
-    return repr("..." + line[-length:]) if tail else repr(line[:length] + "...")

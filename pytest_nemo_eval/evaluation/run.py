@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
 
 from ..client import Client
-from ..datasets import fingerprint
 from ..errors import EvalError
-from ..gates import GateResult
-from ..metrics import MetricValue, compute_metrics
-from ..runs import GateRecord, MetricRecord, ModelRecord, RunRecord, RunStatus, RunWriter
-from ..runs.provenance import environment
-from ..runs.record import BenchmarkRecord, CountRecord
+from ..gates import find_faults
+from ..metrics import Measurements, rerun_noise
+from ..runs import ModelRecord, RerunRecord, RunStatus, RunWriter
+from ..runs.writer import write_flips, write_record
 from ..scores import SampleResult
+from .comparing import compared, prepare
 from .engine import Progress, evaluate
 from .plan import Job
+from .recording import finished_record, first_record
 from .result import BenchmarkResult
 
 TICK_SECONDS = 1.0
@@ -48,20 +47,32 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
     Raises:
         EvalError: the benchmark could not be finished; the message names the Run.
     """
-    record = _first_record(job, client, place)
+    record = first_record(job, client, place.model, place.suite_commit)
+    prepared = prepare(job, record)
     writer = RunWriter(place.folder, record)
     progress = Progress(total=len(job.samples) * job.repeats)
     start = time.perf_counter()
     try:
         results = _wait(job, client, writer, progress, tick)
-        metrics = compute_metrics(results)
-        gates = tuple(gate.judge(metrics) for gate in job.gates)
-        record = _finished(record, job, results, metrics, gates, time.perf_counter() - start)
+        measured = Measurements(results, time.perf_counter() - start, job.interval)
+        gates = tuple(gate.judge(measured) for gate in prepared.gates)
+        beside = compared(prepared, gates, measured)
+        faults = find_faults(measured, place.model, job.gating.validity)
+        record = msgspec.structs.replace(
+            finished_record(record, measured, gates), comparisons=beside.records, faults=tuple(faults)
+        )
+        if beside.records:
+            write_flips(place.folder, beside.flips)
         writer.write_record(record)
-    except Exception as error:
-        seconds = round(time.perf_counter() - start, 3)
-        failed = msgspec.structs.replace(record, status=RunStatus.ERROR, error=str(error), seconds=seconds)
-        writer.write_record(failed)
+    except BaseException as error:
+        writer.write_record(
+            msgspec.structs.replace(
+                record,
+                status=RunStatus.ERROR if isinstance(error, Exception) else RunStatus.INTERRUPTED,
+                error=str(error) or type(error).__name__,
+                seconds=round(time.perf_counter() - start, 3),
+            )
+        )
         if isinstance(error, EvalError):
             raise error.with_words(f"{error}\nfinished samples: {place.folder}") from None
         raise
@@ -71,12 +82,13 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
         item=job.item,
         benchmark=job.benchmark.full_name,
         model=client.endpoint.model_id,
-        metrics=metrics,
-        results=results,
+        measured=measured,
         folder=place.folder,
         record=record,
         gates=gates,
-        notes=_notes(job),
+        notes=(*_notes(job), *prepared.notes),
+        flips=beside.flips,
+        rules=job.rules,
     )
 
 
@@ -102,68 +114,20 @@ def _wait(
         raise
 
 
-def _first_record(job: Job, client: Client, place: RunPlace) -> RunRecord:
-    return RunRecord(
-        status=RunStatus.RUNNING,
-        item=job.item,
-        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        benchmark=BenchmarkRecord(
-            name=job.benchmark.name,
-            variant=job.benchmark.variant,
-            version=job.benchmark.version,
-            samples=len(job.samples),
-            repeats=job.repeats,
-            num_fewshot=job.num_fewshot,
-            reference_fewshot=job.benchmark.num_fewshot,
-            scorer=job.benchmark.scorer.name,
-            parameters=job.parameters,
-            data=job.data,
-            data_fingerprint=fingerprint(job.samples),
-            prompt_fingerprint=job.prompt_fingerprint(client.endpoint.protocol),
-        ),
-        model=place.model,
-        environment=environment(),
-        suite_commit=place.suite_commit,
-    )
-
-
-def _finished(
-    record: RunRecord,
-    job: Job,
-    results: Sequence[SampleResult],
-    metrics: dict[str, MetricValue],
-    gates: tuple[GateResult, ...],
-    seconds: float,
-) -> RunRecord:
-    scores = {
-        name: MetricRecord(value=m.value, ci_lower=m.ci_lower, ci_upper=m.ci_upper, n=m.n, method=m.method)
-        for name, m in metrics.items()
-    }
-    counts = CountRecord(
-        scored=sum(result.score is not None for result in results),
-        errors=sum(result.score is None for result in results),
-        extraction_failures=sum(result.score is not None and result.score.answer is None for result in results),
-        truncated=sum(result.truncated for result in results),
-        prompt_tokens=sum(result.usage.prompt_tokens for result in results),
-        completion_tokens=sum(result.usage.completion_tokens for result in results),
-    )
-    verdicts = tuple(
-        GateRecord(condition=g.condition, verdict=g.verdict.value, tier=g.tier.value, explanation=g.explanation)
-        for g in gates
-    )
-    benchmark = msgspec.structs.replace(record.benchmark, scores=scores)
-    return msgspec.structs.replace(
-        record,
-        status=RunStatus.FINISHED,
-        seconds=round(seconds, 3),
-        benchmark=benchmark,
-        counts=counts,
-        gates=verdicts,
-    )
-
-
 def _notes(job: Job) -> tuple[str, ...]:
     reference = job.benchmark.num_fewshot
     if job.num_fewshot != reference:
         return (f"{job.num_fewshot} worked examples before each question; the reference has {reference}",)
     return ()
+
+
+def note_rerun(result: BenchmarkResult, second: BenchmarkResult) -> None:
+    """Write how far a second run of the same benchmark is from the first to the first one's Run."""
+    noise = rerun_noise(result.measured.question_values("accuracy"), second.measured.question_values("accuracy"))
+    rerun = RerunRecord(questions=noise.questions, flips=noise.flips, shift=noise.shift, sd=noise.sd)
+    result.record = msgspec.structs.replace(result.record, rerun=rerun)
+    result.notes = (
+        *result.notes,
+        f"a second run changed {rerun.flips} of {rerun.questions} questions and the score by {rerun.shift:+.4f}",
+    )
+    write_record(result.folder, result.record)

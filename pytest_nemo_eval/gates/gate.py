@@ -1,15 +1,15 @@
-"""A gate: a condition on one metric of a benchmark."""
+"""What a gate is, and the rules that verdicts follow."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..config.settings import Tier
-from ..errors import ConfigError
-from ..metrics import MetricValue
+from ..config.settings import DecideBy, Tier
+from ..metrics import Comparison, Measurements
+
+DEFAULT_CONFIDENCE = 0.95
 
 
 class Verdict(str, enum.Enum):
@@ -27,12 +27,20 @@ class GateResult:
     Attributes:
         condition: the gate in words, such as ``accuracy >= 0.55``.
         explanation: why, in one line.
+        decided_by: the rule that the verdict follows.
+        warning: what a reader should know of it all the same.
+        p_fail: of a failure that rests on evidence, its one-sided p-value; None for any other verdict.
+        comparison: with the baseline, where there is one.
     """
 
     condition: str
     verdict: Verdict
     tier: Tier
     explanation: str
+    decided_by: DecideBy = DecideBy.POINT
+    warning: str = ""
+    p_fail: float | None = None
+    comparison: Comparison | None = None
 
 
 class Gate(Protocol):
@@ -41,39 +49,29 @@ class Gate(Protocol):
     @property
     def tier(self) -> Tier: ...
 
-    def judge(self, metrics: Mapping[str, MetricValue]) -> GateResult:
+    def judge(self, measured: Measurements) -> GateResult:
         """The verdict. Raises ConfigError for a metric that the benchmark does not have."""
         ...
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """A floor, a ceiling, or both, on the value itself."""
+def decide(
+    rule: DecideBy, value: float, interval: tuple[float, float], low: float | None, high: float | None
+) -> Verdict:
+    """The verdict on a value with its interval that is to lie between ``low`` and ``high`` (None: no bound)."""
+    lower, upper = interval
+    allowed = (low is None or value >= low) and (high is None or value <= high)
+    if rule is DecideBy.POINT:
+        return Verdict.PASS if allowed else Verdict.FAIL
+    clear = (low is None or lower >= low) and (high is None or upper <= high)
+    if clear:
+        return Verdict.PASS
+    excluded = (low is not None and upper < low) or (high is not None and lower > high)
+    return Verdict.FAIL if excluded or rule is DecideBy.BOUND else Verdict.INCONCLUSIVE
 
-    metric: str
-    min: float | None = None
-    max: float | None = None
-    tier: Tier = Tier.SUPPORTING
 
-    def __post_init__(self) -> None:
-        if self.min is None and self.max is None:
-            raise ConfigError(f"the gate on {self.metric} needs min, max, or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ConfigError(f"the gate on {self.metric} can never pass: min {self.min} is above max {self.max}")
-
-    @property
-    def condition(self) -> str:
-        floor = [f"{self.metric} >= {self.min:g}"] if self.min is not None else []
-        ceiling = [f"{self.metric} <= {self.max:g}"] if self.max is not None else []
-        return " and ".join(floor + ceiling)
-
-    def judge(self, metrics: Mapping[str, MetricValue]) -> GateResult:
-        if self.metric not in metrics:
-            raise ConfigError(f"there is no metric {self.metric} to gate; there are {', '.join(sorted(metrics))}")
-        measured = metrics[self.metric]
-        above = self.min is None or measured.value >= self.min
-        below = self.max is None or measured.value <= self.max
-        verdict = Verdict.PASS if above and below else Verdict.FAIL
-        missed = "" if verdict is Verdict.PASS else ", not"
-        explanation = f"{self.metric} is {measured.value:.4f}{missed} {self.condition.partition(' ')[2]}"
-        return GateResult(self.condition, verdict, self.tier, explanation)
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """A failure before an inconclusive verdict before a pass."""
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.PASS

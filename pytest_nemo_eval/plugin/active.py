@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     session = EvalSession(settings, broker, folder, announcer)
     config.stash[SESSION] = session
     session.stack.callback(broker.close)
-    judge = _judge(config, session.close)
+    judge = _judge(config, session.close, folder)
     judge.tally.expected.update(item.nodeid for item in items)
     config.pluginmanager.register(Evaluator(), "nemo_eval_evaluator")
     _report_missing_data(session, items)
@@ -46,7 +46,8 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
 def activate_controller(config: pytest.Config, folder: Path, name: str) -> Judge:
     """Make the controller of pytest-xdist own its workers' deployments."""
     settings = read_settings(config)
-    broker = Broker(output_folder(config, settings, name) / "servers", Announcer(config).line)
+    output = output_folder(config, settings, name)
+    broker = Broker(output / "servers", Announcer(config).line)
     server = BrokerServer(broker)
     meeting = MeetingPoint(folder)
     meeting.publish(server)
@@ -58,14 +59,14 @@ def activate_controller(config: pytest.Config, folder: Path, name: str) -> Judge
             server.close()
             meeting.remove()
 
-    return _judge(config, close)
+    return _judge(config, close, output)
 
 
-def _judge(config: pytest.Config, close: Any) -> Judge:
-    judge = Judge(close)
+def _judge(config: pytest.Config, close: Callable[[], None], folder: Path) -> Judge:
+    table = config.stash.get(TABLE, None)
+    judge = Judge(close, folder, table)
     config.pluginmanager.register(judge, "nemo_eval_judge")
     config.add_cleanup(judge.close)
-    table = config.stash.get(TABLE, None)
     if table is not None:
         table.activate()
     return judge

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ..benchmarks import is_planned
@@ -16,8 +18,10 @@ from ..config.options import EvalSettings, resolve_serving
 from ..config.settings import SuiteSettings, TaskSettings
 from ..config.suite import read_suite
 from ..errors import ConfigError, EvalError, GateFailure
-from ..evaluation import data_source, find_benchmark, make_gates
+from ..evaluation import Rules, data_source, find_benchmark, gate_settings, names_of
+from ..gates import check_shares
 from .outcome import SUITE_ITEM
+from .rules import RULES, rules_of
 from .runner import BenchmarkRunner
 from .serving import SUITE
 
@@ -34,16 +38,20 @@ class SuiteFile(pytest.Module):
         self.obj = types.ModuleType(self.path.stem)
         try:
             suite, document = read_suite(self.path, self.settings.overrides)
+            rules = rules_of(self.config, self.settings, self.path, suite.evaluation)
+            checks = _Checks(self.settings, document, rules[0])
             cells = [
                 cell
                 for index, task in enumerate(suite.evaluation.tasks)
-                for cell in _cells(task, self.settings, document, ("evaluation", "tasks", index))
+                for cell in checks.cells(task, ("evaluation", "tasks", index))
             ]
             _check_suite(suite, cells, self.settings, self.path)
         except EvalError as error:
             raise self.CollectError(str(error)) from None
         for cell in cells:
-            yield self._item(cell, suite, document.lines.get(("evaluation", "tasks"), 1))
+            item = self._item(cell, suite, document.lines.get(("evaluation", "tasks"), 1))
+            item.stash[RULES] = rules
+            yield item
 
     def _item(self, cell: Cell, suite: SuiteSettings, line: int) -> pytest.Item:
         item: SuiteItem = SuiteItem.from_parent(self, name=cell.id, callobj=_test_of(cell))
@@ -71,23 +79,38 @@ class SuiteItem(pytest.Function):
         return super().repr_failure(excinfo)
 
 
-def _cells(task: TaskSettings, settings: EvalSettings, document: Document, path: KeyPath) -> list[Cell]:
-    """A task's cells, once everything that can be said of it before it runs has been said.
+@dataclass(frozen=True)
+class _Checks:
+    """Says of tasks what can be said before anything runs."""
 
-    Raises:
-        ConfigError: a benchmark, metric or file that does not exist.
-    """
-    for metric, gate in task.gates.items():
-        with _located(document, (*path, "gates", metric)):
-            make_gates({metric: gate}, task.tier)
-    with _located(document, path):
-        cells = expand_cells(task)
-        for cell in cells:
-            if not is_planned(cell.task.name):
-                benchmark = find_benchmark(cell.task)
-                if cell.task.dataset.path:
-                    data_source(cell.task, benchmark, settings).check()
-    return cells
+    settings: EvalSettings
+    document: Document
+    rules: Rules
+
+    def cells(self, task: TaskSettings, path: KeyPath) -> list[Cell]:
+        """A task's cells.
+
+        Raises:
+            ConfigError: a benchmark, metric, file or baseline that does not exist.
+        """
+        with _located(self.document, path):
+            cells = expand_cells(task)
+        for metric, gate in task.gates.items():
+            with _located(self.document, (*path, "gates", metric)):
+                gate_settings(msgspec.structs.replace(task, gates={metric: gate}), (), replace(self.rules, policy=None))
+        with _located(self.document, (*path, "validity")):
+            check_shares(task.validity)
+        with _located(self.document, path):
+            for cell in cells:
+                if not is_planned(cell.task.name):
+                    self._check(cell)
+        return cells
+
+    def _check(self, cell: Cell) -> None:
+        benchmark = find_benchmark(cell.task)
+        gate_settings(cell.task, names_of(cell.id, benchmark), self.rules)
+        if cell.task.dataset.path:
+            data_source(cell.task, benchmark, self.settings).check()
 
 
 @contextlib.contextmanager

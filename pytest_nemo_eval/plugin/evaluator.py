@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from ..errors import EvalError
 from .fixtures import NAMES
-from .outcome import mark_report
+from .outcome import EVALUATED, mark_report
 from .plain import plain
 from .state import EvalSession
 
@@ -21,7 +22,8 @@ class Evaluator:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if not NAMES.isdisjoint(getattr(item, "fixturenames", ())):
+        asked = not NAMES.isdisjoint(getattr(item, "fixturenames", ())) or EVALUATED in item.stash
+        if asked or (call.excinfo is not None and isinstance(call.excinfo.value, EvalError)):
             mark_report(item, call, report)
         return report
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from ..gates import SessionVerdict
     from ..report import Row
 
 COLUMNS = ("score", "interval", "threshold", "verdict")
@@ -21,6 +22,15 @@ class HtmlTable:
     def __init__(self) -> None:
         self._report: Any = None
         self._active = False
+        self.verdict: SessionVerdict | None = None
+
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        if self.verdict is not None:
+            from ..report import verdict_lines
+
+            first, *reasons = verdict_lines(self.verdict)
+            prefix.append(f"<h3>{escape(first)}</h3>")
+            prefix.append(f"<ul>{''.join(f'<li>{escape(reason.strip())}</li>' for reason in reasons)}</ul>")
 
     def pytest_html_report_title(self, report: Any) -> None:
         self._report = report  # the one hook that hands it out, before there is any row
@@ -68,7 +78,10 @@ def _details(report: pytest.TestReport) -> list[str]:
     lines = []
     for row in outcome.rows if outcome else ():
         counts = f"{row.extraction_failures} not extracted, {row.errors} errors, {row.truncated} truncated"
-        text = "\n".join(part for part in (f"{row.benchmark}: {counts}", row.note, row.run) if part)
+        gates = (gate.explanation for gate in row.gates)
+        warnings = (f"warning: {text}" for text in row.warnings)
+        parts = (f"{row.benchmark}: {counts}", *gates, *row.comparisons, *warnings, row.note, row.run)
+        text = "\n".join(part for part in parts if part)
         lines.append(escape(text) + "\n\n")
     return lines
 

@@ -5,19 +5,32 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Generator
+from pathlib import Path
 from types import FrameType
 
 import pytest
 
-from ..report import table_lines
-from .outcome import STATUS_WORDS, Tally, outcome_of
+from ..errors import EvalError
+from ..gates import Decision, SessionVerdict
+from ..report import table_lines, verdict_lines, write_verdict
+from .html import HtmlTable
+from .outcome import STATUS_WORDS, outcome_of
+from .tally import Tally
 
 
 class Judge:
-    """Counts reports, sets the exit code, prints the table, and closes what is open on every way out."""
+    """Counts reports, sets the exit code, prints the table, and closes what is open on every way out.
 
-    def __init__(self, close: Callable[[], None]) -> None:
+    Args:
+        folder: the session's, where its verdict is written.
+        table: pytest-html's, which shows the verdict too.
+    """
+
+    def __init__(self, close: Callable[[], None], folder: Path, table: HtmlTable | None = None) -> None:
         self.tally = Tally()
+        self.verdict: SessionVerdict | None = None
+        self._folder = folder
+        self._table = table
         self._close = close
         self._closed = False
         self._signals: dict[int, object] = {}
@@ -56,8 +69,11 @@ class Judge:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
-        self._code = self.tally.exit_code(int(exitstatus))
+        self.verdict = self.tally.close()
+        self._code = self.tally.exit_code(int(exitstatus), self.verdict)
         session.exitstatus = self._code
+        if self.verdict is not None and self._table is not None:
+            self._table.verdict = self.verdict
         try:
             return (yield)
         finally:
@@ -67,10 +83,31 @@ class Judge:
         if self.tally.rows:
             terminalreporter.section("evaluations")
             for line in table_lines(self.tally.rows):
-                terminalreporter.line("".join(c if c.isprintable() else " " for c in line))
+                terminalreporter.line(_printable(line))
+        if self.verdict is not None:
+            good = self.verdict.decision is Decision.GO
+            first, *reasons = verdict_lines(self.verdict)
+            terminalreporter.line(_printable(first), bold=True, green=good, red=not good)
+            for line in reasons:
+                terminalreporter.line(_printable(line))
+            self._write(terminalreporter)
         why = self.tally.why(self._code)
         if why:
             terminalreporter.line(why, red=True)
+
+    def _write(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.verdict is None or not self._folder.is_dir():
+            return
+        try:
+            path = write_verdict(self._folder, self.verdict, self._code, self.tally.rows)
+        except EvalError as error:
+            terminalreporter.line(str(error), red=True)
+            return
+        terminalreporter.line(f"    {path}")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

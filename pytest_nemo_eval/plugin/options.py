@@ -31,6 +31,7 @@ class Option:
     short: bool = True
     ini: bool = False
     many: bool = False
+    switch: bool = False
 
     @property
     def flag(self) -> str:
@@ -43,6 +44,13 @@ class Option:
     @property
     def dest(self) -> str:
         return f"nemo_eval_{self.field}"
+
+    @property
+    def action(self) -> dict[str, Any]:
+        """What argparse is told of its value."""
+        if self.switch:
+            return {"action": "store_true"}
+        return {"action": "append" if self.many else "store", "metavar": self.metavar}
 
 
 OPTIONS = (
@@ -80,9 +88,21 @@ OPTIONS = (
         short=False,
         many=True,
     ),
+    Option("policy", "FILE", "a gate policy over all benchmarks, such as NeMo Evaluator's", "policy", False, ini=True),
+    Option(
+        "baseline",
+        "NAME_OR_DIR",
+        "what drops are measured from: a saved baseline, or a folder of earlier results",
+        "baseline",
+        short=False,
+        ini=True,
+    ),
+    Option("save-baseline", "NAME", "save what this session measures as a baseline", "save_baseline", short=False),
+    Option("aa", "", "run each benchmark twice, to see how far the model is from itself", "aa", False, switch=True),
 )
 INI_ONLY = {
     "data": "a folder of BENCHMARK/SPLIT.jsonl.gz that is looked in before the Hugging Face hub",
+    "baselines": "the folder of saved baselines, from the rootdir (eval-baselines)",
     "python": "the interpreter of the environment that holds the model server, where it has one of its own",
 }
 NUMBERS = {
@@ -103,10 +123,9 @@ def add_options(parser: pytest.Parser) -> None:
         group.addoption(
             option.flag,
             dest=option.dest,
-            metavar=option.metavar,
-            action="append" if option.many else "store",
             default=None,
             help=option.help + also,
+            **option.action,
         )
         if option.ini:
             parser.addini(f"eval_{option.field}", f"as {option.flag}: {option.help}", default=None)

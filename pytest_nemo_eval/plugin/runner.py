@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -13,13 +14,38 @@ import pytest
 
 from ..chat import Json
 from ..client import Client, RetryPolicy
+from ..config.options import EvalSettings
 from ..config.settings import Limit, TaskSettings, Tier
-from ..errors import ConfigError, EndpointError, EvalError, EvaluationError, GateFailure, GateInconclusive
-from ..evaluation import BenchmarkResult, Job, Progress, RunPlace, explain, headline, plan, run_job
+from ..errors import (
+    BrokenSetupError,
+    ConfigError,
+    EndpointError,
+    EvalError,
+    EvaluationError,
+    GateFailure,
+    GateInconclusive,
+)
+from ..evaluation import (
+    BenchmarkResult,
+    Gating,
+    Job,
+    Progress,
+    Rules,
+    RunPlace,
+    broken_setup,
+    explain,
+    headline,
+    note_rerun,
+    plan,
+    run_job,
+)
 from ..gates import Gate, Verdict
-from ..report import Row, row_of
+from ..report import Row
+from ..runs import save_baseline
+from ..runs.find import RERUN
 from ..runs.provenance import commit_of
 from .outcome import EVALUATED, Evaluated
+from .rules import RULES, rules_of
 from .serving import diagnose, model_record
 from .state import EvalSession
 
@@ -36,7 +62,10 @@ class TaskOptions(TypedDict, total=False):
     dataset: str | Path | Mapping[str, Any]
     prompt: str
     scorer: str
-    gates: Mapping[str, Mapping[str, float]] | Sequence[Gate]
+    gates: Mapping[str, Mapping[str, Any]] | Sequence[Gate]
+    validity: Mapping[str, float | bool] | bool
+    interval: str
+    cluster: str
     tier: str
     num_fewshot: int
     subsets: Sequence[str]
@@ -88,16 +117,18 @@ class BenchmarkRunner:
         folder = self._session.run_folder(item.nodeid)
         evaluated = item.stash.setdefault(EVALUATED, [])
         try:
+            refuse_reruns(item)
             result = self._evaluate(task, gates, folder)
-            evaluated.append(Evaluated(row_of(result.record, str(folder)), result))
+            evaluated.append(Evaluated(result=result))
             for metric, value in result.metrics.items():
                 item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
             judge(result)
         except GateFailure:
             raise
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:  # pytest.fail: a fixture of the user's, or pytest-timeout
             row = Row(benchmark=task.name, verdict="error", note=str(error).partition("\n")[0])
-            evaluated.append(Evaluated(row, None))
+            if not (evaluated and isinstance(error, BrokenSetupError)):
+                evaluated.append(Evaluated(error=row))
             if isinstance(error, EvalError):
                 raise
             raise EvalError(f"{task.name}: {type(error).__name__}: {error}") from error
@@ -105,10 +136,27 @@ class BenchmarkRunner:
 
     def _evaluate(self, task: TaskSettings, gates: Sequence[Gate], folder: Path) -> BenchmarkResult:
         settings = self._request.getfixturevalue("eval_settings")
-        job = plan(self._request.node.nodeid, task, settings, gates)
+        job = plan(self._request.node.nodeid, task, settings, gates, self._rules(settings))
         client: Client = self._request.getfixturevalue("eval_client")
         client = client.with_limits(RetryPolicy(retries=job.retries), job.request_timeout)
         place = RunPlace(folder, model_record(client.endpoint, self._session), commit_of(self._request.path.parent))
+        result = self._run(job, client, place)
+        if settings.aa:
+            again = replace(job, gating=Gating(()))
+            note_rerun(result, self._run(again, client, replace(place, folder=folder / RERUN)))
+        if settings.save_baseline:
+            saved = save_baseline(folder, job.rules.saved, settings.save_baseline)
+            result.notes = (*result.notes, f"saved as the baseline {settings.save_baseline}: {saved}")
+        return result
+
+    def _rules(self, settings: EvalSettings) -> Rules:
+        stash = self._request.node.stash
+        if RULES not in stash:
+            stash[RULES] = rules_of(self._request.config, settings, self._request.path)
+        rules: Rules = stash[RULES][0]
+        return rules
+
+    def _run(self, job: Job, client: Client, place: RunPlace) -> BenchmarkResult:
         try:
             return run_job(job, client, place, self._ticker(job))
         except (EndpointError, EvaluationError) as error:
@@ -137,6 +185,8 @@ class BenchmarkRunner:
 def judge(result: BenchmarkResult) -> None:
     """Raise what the required gates come out as; advisory ones never raise."""
     __tracebackhide__ = True
+    if result.record.faults and any(gate.tier is not Tier.ADVISORY for gate in result.gates):
+        raise broken_setup(result)
     missed = [gate for gate in result.missed() if gate.tier is not Tier.ADVISORY]
     if not missed:
         return
@@ -150,13 +200,30 @@ def judge(result: BenchmarkResult) -> None:
     raise GateInconclusive("inconclusive: " + "\n".join(lines))
 
 
+def refuse_reruns(item: pytest.Item) -> None:
+    """Running a gate again until it passes makes it a coin that is tossed until it shows heads.
+
+    Raises:
+        ConfigError: pytest-rerunfailures would do so.
+    """
+    marker = item.get_closest_marker("flaky")
+    if item.config.getoption("reruns", None) or (marker is not None and item.config.pluginmanager.hasplugin("rerunfailures")):
+        raise ConfigError(RERUNS)
+
+
+RERUNS = (
+    "reruns of an evaluation are refused: a gate that is tried until it passes passes too often (three tries at an even "
+    "chance pass seven times out of eight). Requests that fail are retried by themselves; leave --reruns out, or the flaky mark"
+)
+
+
 def task_of(name: str, options: Mapping[str, Any], gates: Mapping[str, Any], folder: Path) -> TaskSettings:
     """The task that a call of ``run_benchmark`` means.
 
     Raises:
         ConfigError: an option that does not exist, or of the wrong kind.
     """
-    values: dict[str, Any] = {"name": name, "gates": {metric: dict(bounds) for metric, bounds in gates.items()}}
+    values: dict[str, Any] = {"name": name, "gates": dict(gates)}
     params: dict[str, Any] = {}
     for option, value in options.items():
         if option not in TaskOptions.__annotations__:

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import msgspec
 
-from ..runs import RunRecord
+from ..runs import ComparisonRecord, RunRecord
+
+
+class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A gate's verdict in a report; see ``GateRecord``."""
+
+    condition: str
+    verdict: str
+    tier: str
+    explanation: str = ""
+    decided_by: str = "point"
+    p_fail: float | None = None
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A benchmark's line in the terminal's table and in the HTML report; crosses processes as JSON text.
 
     Attributes:
+        name: the benchmark's without its variant.
         verdict: pass, fail, inconclusive, advisory, measured (no gate), or error.
         threshold: the gates' conditions, "" without any.
+        gates: each gate by itself.
+        warnings: of gates whose verdict stands, and signs of a broken set-up.
+        comparisons: with baselines, each in one line.
         value, ci_lower, ci_upper, n: of the accuracy; None where nothing was measured.
         note: what a reader should know; the cause of an error.
         run: the Run's folder.
     """
 
     benchmark: str
+    name: str = ""
     verdict: str
     threshold: str = ""
     value: float | None = None
@@ -30,6 +46,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncated: int = 0
     note: str = ""
     run: str = ""
+    gates: tuple[GateRow, ...] = ()
+    warnings: tuple[str, ...] = ()
+    comparisons: tuple[str, ...] = ()
 
 
 def row_of(record: RunRecord, folder: str) -> Row:
@@ -52,7 +71,33 @@ def row_of(record: RunRecord, folder: str) -> Row:
         truncated=counts.truncated,
         note=note,
         run=folder,
+        name=benchmark.name,
+        gates=tuple(
+            GateRow(
+                condition=gate.condition,
+                verdict=gate.verdict,
+                tier=gate.tier,
+                explanation=gate.explanation,
+                decided_by=gate.decided_by,
+                p_fail=gate.p_fail,
+            )
+            for gate in record.gates
+        ),
+        warnings=(*record.faults, *(gate.warning for gate in record.gates if gate.warning)),
+        comparisons=tuple(comparison_in_words(found) for found in record.comparisons),
     )
+
+
+def comparison_in_words(found: ComparisonRecord) -> str:
+    """``accuracy 0.5195 is 0.0432 below main's 0.5627 (…), 209 lost, 152 won``."""
+    side = "above" if found.difference > 0 else "below"
+    text = (
+        f"{found.metric} {found.value:.4f} is {abs(found.difference):.4f} {side} {found.baseline_name}'s "
+        f"{found.baseline:.4f} ({found.confidence:.0%} interval of the difference {found.ci_lower:+.4f} to "
+        f"{found.ci_upper:+.4f}, {found.n} questions, {found.lost} lost, {found.won} won, "
+        f"p = {found.p_two_sided:.2g} by {found.test}, least detectable change {found.mde:.4f})"
+    )
+    return "; ".join([text, *found.notes])
 
 
 def _verdict(record: RunRecord) -> str:

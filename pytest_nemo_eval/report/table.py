@@ -16,7 +16,8 @@ def table_lines(rows: Sequence[tuple[str, Row]]) -> list[str]:
     lines = [_aligned(_TITLES, widths)]
     for (item, row), line in zip(rows, cells[1:], strict=True):
         lines.append(_aligned(line, widths))
-        lines += [f"    {text}" for text in (_counts(row), row.note, row.run or item) if text]
+        details = (_counts(row), *row.comparisons, *(f"warning: {text}" for text in row.warnings), row.note)
+        lines += [f"    {text}" for text in (*details, row.run or item) if text]
     return lines
 
 

@@ -28,6 +28,16 @@ def read_run(folder: Path) -> Run:
     Raises:
         EvalError: no Run, an unreadable one, or one of another schema version.
     """
+    record = read_record(folder)
+    return Run(folder, record, _read_results(folder / RESULTS))
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record alone.
+
+    Raises:
+        EvalError: as ``read_run``.
+    """
     records = sorted(folder.glob("eval-*.json"))
     if len(records) != 1:
         raise EvalError(f"{folder} is not a Run: it should hold one eval-*.json, and holds {len(records)}")
@@ -39,7 +49,7 @@ def read_run(folder: Path) -> Run:
         record = msgspec.json.decode(content, type=RunRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EvalError(f"{records[0]} is not a Run's record: {error}") from None
-    return Run(folder, record, _read_results(folder / RESULTS))
+    return record
 
 
 def _read_results(path: Path) -> tuple[SampleResult, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -23,25 +24,108 @@ class RunStatus(str, enum.Enum):
     RUNNING = "running"
     FINISHED = "finished"
     ERROR = "error"
+    INTERRUPTED = "interrupted"
 
 
 class MetricRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric's value with its 95 % interval; ``method`` says how that was computed."""
+    """A metric's value with its 95 % interval and standard error; ``method`` says how the interval was computed."""
 
     value: float
     ci_lower: float
     ci_upper: float
     n: int
     method: str
+    stderr: float = 0.0
 
 
 class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A gate and its verdict."""
+    """A gate and its verdict.
+
+    Attributes:
+        decided_by: point, bound or evidence.
+        warning: what a reader should know of a verdict that stands, such as a threshold inside the interval.
+        p_fail: one-sided, of a failure that rests on evidence; None for any other verdict.
+    """
 
     condition: str
     verdict: str
     tier: str
     explanation: str
+    decided_by: str = "point"
+    warning: str = ""
+    p_fail: float | None = None
+
+
+class RerunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a model is from itself: two runs of the same benchmark, one after the other.
+
+    Attributes:
+        flips: questions of which one run was right and the other wrong.
+        shift: mean difference of the two runs; ``sd`` the standard deviation of the questions' differences.
+    """
+
+    questions: int
+    flips: int
+    shift: float
+    sd: float
+
+
+class ComparisonRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric beside a baseline's, over the questions that both have.
+
+    Attributes:
+        baseline_name: as the user named it; ``baseline_kind`` whose files they are.
+        baseline, value: the means over ``n`` questions; ``difference`` is value - baseline with its interval.
+        p_worse: one-sided; ``p_two_sided`` of the same ``test``.
+        lost, won: questions that only the baseline, and only this run, got right.
+        mde: the smallest true difference that this comparison would have seen with a power of 80 %.
+        unpaired: questions of this run that the baseline does not have.
+        notes: what differs, and what the baseline does not say.
+    """
+
+    baseline_name: str
+    baseline_kind: str
+    baseline_run: str
+    metric: str
+    n: int
+    baseline: float
+    value: float
+    difference: float
+    stderr: float
+    ci_lower: float
+    ci_upper: float
+    method: str
+    confidence: float
+    p_worse: float
+    p_two_sided: float
+    test: str
+    lost: int
+    won: int
+    mde: float
+    unpaired: int = 0
+    notes: tuple[str, ...] = ()
+    rerun: RerunRecord | None = None
+
+
+class Flip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of ``flips.jsonl``: a question that a baseline got right and this run did not (lost), or the other way.
+
+    Attributes:
+        baseline_answer, answer: what was extracted from the replies; None where nothing could be.
+    """
+
+    baseline_name: str
+    sample_id: str
+    change: Literal["lost", "won"]
+    input: str
+    target: str
+    category: str = ""
+    baseline_score: float
+    score: float
+    baseline_answer: str | None = None
+    answer: str | None = None
+    baseline_reply: str = ""
+    reply: str = ""
 
 
 class BenchmarkRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +137,8 @@ class BenchmarkRecord(msgspec.Struct, frozen=True, kw_only=True):
         parameters: the generation parameters that requests carried.
         prompt_fingerprint: sha256 over all request bodies without the model's name, in order.
         data_fingerprint: sha256 over all samples, in order.
+        interceptors: what stood around each request, outermost first.
+        categories: the accuracy of each.
     """
 
     name: str
@@ -67,7 +153,9 @@ class BenchmarkRecord(msgspec.Struct, frozen=True, kw_only=True):
     data: str
     data_fingerprint: str
     prompt_fingerprint: str
+    interceptors: tuple[str, ...] = ()
     scores: Mapping[str, MetricRecord] = msgspec.field(default_factory=dict)
+    categories: Mapping[str, MetricRecord] = msgspec.field(default_factory=dict)
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +164,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         weights_fingerprint: sha256 over config, file sizes and safetensors headers; "" for a hosted model.
         server_command: the server's command line; empty for a hosted model.
+        chat_template: whether the model's folder has one; None where that cannot be seen.
     """
 
     id: str
@@ -87,6 +176,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     launcher: str = ""
     server_version: str = ""
     server_command: tuple[str, ...] = ()
+    chat_template: bool | None = None
 
 
 class CountRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +191,13 @@ class CountRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A benchmark on a model: provenance, counts, scores and verdicts."""
+    """A benchmark on a model: provenance, counts, scores and verdicts.
+
+    Attributes:
+        comparisons: with baselines; their flips are in ``flips.jsonl``.
+        faults: signs of a broken set-up.
+        rerun: what a second run of the same benchmark said (``--eval-aa``).
+    """
 
     schema_version: int = SCHEMA_VERSION
     status: RunStatus
@@ -112,6 +208,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelRecord
     counts: CountRecord = CountRecord()
     gates: tuple[GateRecord, ...] = ()
+    comparisons: tuple[ComparisonRecord, ...] = ()
+    faults: tuple[str, ...] = ()
+    rerun: RerunRecord | None = None
     error: str = ""
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     suite_commit: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,9 +13,10 @@ import msgspec
 
 from ..errors import EvalError
 from ..scores import SampleResult
-from .record import RunRecord
+from .record import Flip, RunRecord
 
 RESULTS = "results.jsonl"
+FLIPS = "flips.jsonl"
 
 
 class RunWriter:
@@ -41,20 +43,34 @@ class RunWriter:
 
     def write_record(self, record: RunRecord) -> Path:
         """Write the record, over an earlier one."""
-        path = self.folder / f"eval-{_file_name(record.benchmark.name)}.json"
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".eval-", delete=False) as file:
-            file.write(msgspec.json.format(_encode(record), indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
-        return path
+        return write_record(self.folder, record)
 
     def close(self) -> None:
         """Flush the samples to disk. Idempotent."""
         if not self._results.closed:
             os.fsync(self._results.fileno())
             self._results.close()
+
+
+def write_record(folder: Path, record: RunRecord) -> Path:
+    """Write a Run's record, over an earlier one; a reader never sees half of it."""
+    path = folder / f"eval-{_file_name(record.benchmark.name)}.json"
+    _write(path, msgspec.json.format(_encode(record), indent=2) + b"\n")
+    return path
+
+
+def write_flips(folder: Path, flips: Iterable[Flip]) -> None:
+    """Write the questions that were lost to baselines or won from them."""
+    _write(folder / FLIPS, b"".join(_encode(flip) + b"\n" for flip in flips))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
 
 
 def _encode(value: object) -> bytes:

@@ -10,7 +10,7 @@ from pytest_nemo_eval import Client, Endpoint, Protocol, Request, Response, Samp
 from pytest_nemo_eval.benchmarks import custom_benchmark
 from pytest_nemo_eval.client import Pool, RetryPolicy
 from pytest_nemo_eval.errors import AccessError, EvaluationError, RejectedRequestError
-from pytest_nemo_eval.evaluation import Job, Progress, evaluate
+from pytest_nemo_eval.evaluation import Gating, Job, Progress, evaluate
 from pytest_nemo_eval.interceptors import CallNext, Interceptor
 from pytest_nemo_eval.scorers import Scorer, create_scorer
 from pytest_nemo_eval.scorers.function import FunctionScorer
@@ -42,13 +42,14 @@ def job_of(
         shots=(),
         num_fewshot=0,
         parameters={"max_tokens": 5},
-        gates=(),
+        gating=Gating(()),
         repeats=repeats,
         concurrency=concurrency,
         max_errors=max_errors,
         request_timeout=10.0,
         retries=0,
         data="made up",
+        data_fingerprint="of-a-test",
     )
 
 

@@ -13,7 +13,7 @@ from pytest_nemo_eval.config.settings import DatasetSettings, GateSettings, Limi
 from pytest_nemo_eval.datasets import fingerprint
 from pytest_nemo_eval.datasets.files import Row
 from pytest_nemo_eval.errors import ConfigError, DatasetError
-from pytest_nemo_eval.evaluation import Job, data_source, find_benchmark, make_gates, plan
+from pytest_nemo_eval.evaluation import Job, Rules, data_source, find_benchmark, gate_settings, plan
 from pytest_nemo_eval.evaluation.plan import CONCURRENCY, REQUEST_SECONDS, RETRIES
 
 ROWS: Sequence[Row] = [
@@ -218,7 +218,7 @@ def test_gates_of_the_task_and_further_ones(own: DatasetSettings) -> None:
         tier=Tier.ADVISORY,
     )
     further = Threshold("accuracy", max=0.9)
-    assert plan("item", task, EvalSettings(), [further]).gates == (
+    assert plan("item", task, EvalSettings(), [further]).gating.gates == (
         Threshold("accuracy", min=0.5, tier=Tier.ADVISORY),
         Threshold("truncation_rate", max=0.1, tier=Tier.ADVISORY),
         further,
@@ -228,15 +228,24 @@ def test_gates_of_the_task_and_further_ones(own: DatasetSettings) -> None:
 @pytest.mark.parametrize(
     ("metric", "gate", "words"),
     [
-        ("acuracy", GateSettings(min=0.5), r"there is no metric acuracy to gate; did you mean accuracy\?"),
-        ("zzz", GateSettings(min=0.5), "there is no metric zzz to gate; there are accuracy, "),
-        ("accuracy", GateSettings(), "the gate on accuracy needs min, max, or both"),
+        ("acuracy", GateSettings(min=0.5), r"there is no metric acuracy; did you mean accuracy\?"),
+        ("zzz", GateSettings(min=0.5), "there is no metric zzz; there are accuracy, "),
+        ("accuracy", GateSettings(), "the gate on accuracy needs min, max, max_drop or max_relative_drop"),
         ("accuracy", GateSettings(min=0.6, max=0.5), "can never pass"),
+        ("accuracy", GateSettings(min=55), "for 55 % write 0.55"),
+        ("pass@8", GateSettings(max=80), "for 80 % write 0.8"),
+        ("accuracy", GateSettings(max_drop=0.01), "max_drop needs a baseline: give --eval-baseline"),
+        ("accuracy", GateSettings(max_drop=0.01, baseline="nosuch"), "there is no baseline nosuch"),
     ],
 )
 def test_gates_that_make_no_sense(metric: str, gate: GateSettings, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        make_gates({metric: gate}, Tier.SUPPORTING)
+        gate_settings(TaskSettings(name="gsm8k", gates={metric: gate}), ("gsm8k",), Rules())
+
+
+def test_bounds_of_what_is_no_share() -> None:
+    task = TaskSettings(name="gsm8k", gates={"latency_p90": GateSettings(max=5), "completion_tokens": GateSettings(max=500)})
+    assert set(gate_settings(task, ("gsm8k",), Rules())) == {"latency_p90", "completion_tokens"}
 
 
 @pytest.mark.parametrize(

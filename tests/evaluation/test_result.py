@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_nemo_eval import BenchmarkResult, GateResult, RunRecord, SampleResult, Score, Tier, Verdict
 from pytest_nemo_eval.evaluation import MeasuredFloat, explain, headline
-from pytest_nemo_eval.metrics import compute_metrics
+from pytest_nemo_eval.evaluation.recording import counts_of
+from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.runs import ModelRecord, RunStatus
 from pytest_nemo_eval.runs.record import BenchmarkRecord
 
@@ -78,10 +80,9 @@ def result_of(
         item="item",
         benchmark="gsm8k:lm-eval",
         model="llama",
-        metrics=compute_metrics(results),
-        results=results,
+        measured=Measurements(results),
         folder=Path(folder),
-        record=RECORD,
+        record=msgspec.structs.replace(RECORD, counts=counts_of(results)),
         gates=tuple(gates),
         notes=tuple(notes),
     )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from pytest_nemo_eval import (
     Endpoint,
     Gate,
     GateResult,
-    MetricValue,
     Request,
     Response,
     Run,
@@ -26,11 +25,11 @@ from pytest_nemo_eval import (
 )
 from pytest_nemo_eval.benchmarks import Benchmark, custom_benchmark
 from pytest_nemo_eval.client import Pool, RetryPolicy
-from pytest_nemo_eval.datasets import fingerprint
 from pytest_nemo_eval.endpoint import Protocol
 from pytest_nemo_eval.errors import AccessError, ConfigError, EvalError, EvaluationError
-from pytest_nemo_eval.evaluation import Job, Progress, RunPlace, run, run_job
+from pytest_nemo_eval.evaluation import Gating, Job, Progress, RunPlace, run, run_job
 from pytest_nemo_eval.interceptors import CallNext, Interceptor
+from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.runs import GateRecord, ModelRecord, RunStatus
 from pytest_nemo_eval.scorers import create_scorer
 from tests.fake_endpoint import Reply, serving
@@ -53,7 +52,7 @@ class Broken:
     error: Exception
     tier: Tier = Tier.SUPPORTING
 
-    def judge(self, metrics: Mapping[str, MetricValue]) -> GateResult:
+    def judge(self, measured: Measurements) -> GateResult:
         raise self.error
 
 
@@ -68,13 +67,14 @@ def job_of(
         shots=(),
         num_fewshot=0,
         parameters={"temperature": 0.0},
-        gates=gates,
+        gating=Gating(gates),
         repeats=repeats,
         concurrency=1,
         max_errors=max_errors,
         request_timeout=10.0,
         retries=0,
         data="made up",
+        data_fingerprint="of-a-test",
     )
 
 
@@ -132,7 +132,7 @@ def test_the_record_says_what_was_asked_and_of_what(bench: Bench) -> None:
     assert (about.name, about.variant, about.version, about.scorer) == ("mine", "", "1", "exact")
     assert (about.samples, about.repeats, about.num_fewshot, about.reference_fewshot) == (2, 2, 0, 0)
     assert (about.parameters, about.data) == ({"temperature": 0.0}, "made up")
-    assert about.data_fingerprint == fingerprint(job.samples)
+    assert about.data_fingerprint == job.data_fingerprint
     assert about.prompt_fingerprint == job.prompt_fingerprint(Protocol.CHAT)
     assert "python" in record.environment
 

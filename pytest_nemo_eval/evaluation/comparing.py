@@ -1,0 +1,161 @@
+"""A run beside its baselines: which answers belong together, and which questions were lost and won."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..endpoint import Protocol
+from ..gates import Drop, Gate, GateResult, clusters_of, noise_of
+from ..metrics import Comparison, Measurements, compare
+from ..runs import Baseline, ComparisonRecord, Flip, Pairing, RunRecord, pair
+from ..samples import Sample
+from ..scores import SampleResult
+from .plan import Job
+
+_SHOWN = 2000
+"""Characters of a reply that a flip keeps, from its end."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A Job's gates with their baselines' answers.
+
+    Attributes:
+        reader: a baseline that no gate asks for, with its answers.
+    """
+
+    gates: tuple[Gate, ...]
+    reader: tuple[Baseline, Pairing] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def prepare(job: Job, record: RunRecord) -> Prepared:
+    """Pair what is to be compared, before anything is asked.
+
+    Raises:
+        ConfigError: a baseline that differs in what was not to be tolerated.
+    """
+    gates, baseline = job.gating.gates, job.gating.baseline
+    if baseline is None and not any(isinstance(gate, Drop) for gate in gates):
+        return Prepared(gates, notes=job.gating.notes)
+    prompts = {sample.id: job.request(sample, 0, Protocol.CHAT).text_digest for sample in job.samples}
+    ready = tuple(
+        gate.against(pair(gate.baseline, record, job.samples, prompts)) if isinstance(gate, Drop) else gate
+        for gate in gates
+    )
+    if baseline is None:
+        return Prepared(ready, notes=job.gating.notes)
+    pairing = pair(baseline, record, job.samples, prompts)
+    if not pairing.differences:
+        return Prepared(ready, (baseline, pairing), job.gating.notes)
+    words = "; ".join(f"{facet.value}: {text}" for facet, text in pairing.differences.items())
+    return Prepared(ready, notes=(*job.gating.notes, f"not compared with {baseline.name}, which differs ({words})"))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What stands in the Run of comparisons."""
+
+    records: tuple[ComparisonRecord, ...] = ()
+    flips: tuple[Flip, ...] = ()
+
+
+def compared(prepared: Prepared, verdicts: Sequence[GateResult], measured: Measurements) -> Compared:
+    """The comparisons that gates made, that for the reader, and the flips of each baseline."""
+    records: dict[tuple[str, str], ComparisonRecord] = {}
+    flips: dict[str, tuple[Flip, ...]] = {}
+    for gate, verdict in zip(prepared.gates, verdicts, strict=True):
+        if isinstance(gate, Drop) and gate.pairing is not None and verdict.comparison is not None:
+            key = (gate.baseline.name, verdict.comparison.metric)
+            records.setdefault(key, comparison_record(gate.baseline, gate.pairing, verdict.comparison))
+            flips.setdefault(gate.baseline.name, tuple(find_flips(gate.baseline.name, gate.pairing.results, measured.results)))
+    if prepared.reader is not None:
+        baseline, pairing = prepared.reader
+        found = compare(
+            "accuracy",
+            Measurements(pairing.results).question_values("accuracy"),
+            measured.question_values("accuracy"),
+            clusters=clusters_of(measured),
+            noise=noise_of(baseline),
+        )
+        records[baseline.name, "accuracy"] = comparison_record(baseline, pairing, found)
+        flips[baseline.name] = tuple(find_flips(baseline.name, pairing.results, measured.results))
+    return Compared(tuple(records.values()), tuple(flip for some in flips.values() for flip in some))
+
+
+def comparison_record(baseline: Baseline, pairing: Pairing, found: Comparison) -> ComparisonRecord:
+    """A comparison as the Run keeps it."""
+    values = {name: getattr(found, name) for name in found.__struct_fields__ if name != "noise"}
+    tolerated = tuple(f"{facet.value}: {words}" for facet, words in pairing.differences.items())
+    return ComparisonRecord(
+        **values,
+        baseline_name=baseline.name,
+        baseline_kind=baseline.kind,
+        baseline_run=str(baseline.folder),
+        unpaired=pairing.unpaired,
+        notes=(*pairing.notes, *tolerated),
+        rerun=baseline.record.rerun,
+    )
+
+
+def find_flips(name: str, theirs: Sequence[SampleResult], ours: Sequence[SampleResult]) -> Iterator[Flip]:
+    """The questions whose score is another one, with both answers (of the first repeat)."""
+    before, after = _by_question(theirs), _by_question(ours)
+    for sample_id, results in after.items():
+        earlier = before.get(sample_id)
+        if not earlier:
+            continue
+        change = _mean(results) - _mean(earlier)
+        if change == 0:
+            continue
+        result, old = results[0], earlier[0]
+        yield Flip(
+            baseline_name=name,
+            sample_id=sample_id,
+            change="won" if change > 0 else "lost",
+            input=result.input,
+            target=result.target,
+            category=result.category,
+            baseline_score=_mean(earlier),
+            score=_mean(results),
+            baseline_answer=old.score.answer if old.score else None,
+            answer=result.score.answer if result.score else None,
+            baseline_reply=old.reply[-_SHOWN:],
+            reply=result.reply[-_SHOWN:],
+        )
+
+
+def _by_question(results: Sequence[SampleResult]) -> Mapping[str, list[SampleResult]]:
+    found: dict[str, list[SampleResult]] = {}
+    for result in results:
+        if result.score is not None:
+            found.setdefault(result.sample_id, []).append(result)
+    return found
+
+
+def _mean(results: Sequence[SampleResult]) -> float:
+    return sum(result.score.value for result in results if result.score) / len(results)
+
+
+def pair_results(baseline: Baseline, record: RunRecord, results: Sequence[SampleResult]) -> Pairing:
+    """Pair a baseline with a finished run."""
+    first: dict[str, SampleResult] = {}
+    for result in results:
+        first.setdefault(result.sample_id, result)
+    samples = [
+        Sample(id=result.sample_id, input=result.input, target=result.target, cluster=result.cluster)
+        for result in first.values()
+    ]
+    return pair(baseline, record, samples, {key: result.prompt for key, result in first.items()})
+
+
+def judge_drop(drop: Drop, record: RunRecord, measured: Measurements) -> tuple[GateResult, Compared]:
+    """Judge a drop of a run that is finished.
+
+    Raises:
+        ConfigError: a baseline that differs in what was not to be tolerated.
+    """
+    ready = drop.against(pair_results(drop.baseline, record, measured.results))
+    verdict = ready.judge(measured)
+    return verdict, compared(Prepared((ready,)), (verdict,), measured)

@@ -1,0 +1,104 @@
+"""What a run says of itself on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+import msgspec
+
+from ..client import Client
+from ..gates import GateResult
+from ..metrics import Measurements, MetricValue
+from ..runs import GateRecord, MetricRecord, ModelRecord, RunRecord, RunStatus
+from ..runs.provenance import environment
+from ..runs.record import BenchmarkRecord, CountRecord
+from ..scores import SampleResult
+from .plan import Job
+
+
+def first_record(job: Job, client: Client, model: ModelRecord, suite_commit: str) -> RunRecord:
+    """What is known of a run before it starts."""
+    return RunRecord(
+        status=RunStatus.RUNNING,
+        item=job.item,
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        benchmark=BenchmarkRecord(
+            name=job.benchmark.name,
+            variant=job.benchmark.variant,
+            version=job.benchmark.version,
+            samples=len(job.samples),
+            repeats=job.repeats,
+            num_fewshot=job.num_fewshot,
+            reference_fewshot=job.benchmark.num_fewshot,
+            scorer=job.benchmark.scorer.name,
+            parameters=job.parameters,
+            data=job.data,
+            data_fingerprint=job.data_fingerprint,
+            prompt_fingerprint=job.prompt_fingerprint(client.endpoint.protocol),
+            interceptors=tuple(_name_of(interceptor) for interceptor in client.interceptors),
+        ),
+        model=model,
+        environment=environment(),
+        suite_commit=suite_commit,
+    )
+
+
+def _name_of(interceptor: object) -> str:
+    """``module.name``: what tells one interceptor from another."""
+    named = interceptor if hasattr(interceptor, "__qualname__") else type(interceptor)
+    return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', '')}"
+
+
+def metric_record(metric: MetricValue) -> MetricRecord:
+    """A metric as the Run keeps it."""
+    return MetricRecord(
+        value=metric.value,
+        ci_lower=metric.ci_lower,
+        ci_upper=metric.ci_upper,
+        n=metric.n,
+        method=metric.method,
+        stderr=metric.stderr,
+    )
+
+
+def gate_record(gate: GateResult) -> GateRecord:
+    """A verdict as the Run keeps it."""
+    return GateRecord(
+        condition=gate.condition,
+        verdict=gate.verdict.value,
+        tier=gate.tier.value,
+        explanation=gate.explanation,
+        decided_by=gate.decided_by.value,
+        warning=gate.warning,
+        p_fail=gate.p_fail,
+    )
+
+
+def counts_of(results: Sequence[SampleResult]) -> CountRecord:
+    """How the requests came out."""
+    return CountRecord(
+        scored=sum(result.score is not None for result in results),
+        errors=sum(result.score is None for result in results),
+        extraction_failures=sum(result.score is not None and result.score.answer is None for result in results),
+        truncated=sum(result.truncated for result in results),
+        prompt_tokens=sum(result.usage.prompt_tokens for result in results),
+        completion_tokens=sum(result.usage.completion_tokens for result in results),
+    )
+
+
+def finished_record(record: RunRecord, measured: Measurements, gates: tuple[GateResult, ...]) -> RunRecord:
+    """The same once it has ended."""
+    benchmark = msgspec.structs.replace(
+        record.benchmark,
+        scores={name: metric_record(metric) for name, metric in measured.table().items()},
+        categories={name: metric_record(metric) for name, metric in measured.categories().items()},
+    )
+    return msgspec.structs.replace(
+        record,
+        status=RunStatus.FINISHED,
+        seconds=round(measured.seconds, 3),
+        benchmark=benchmark,
+        counts=counts_of(measured.results),
+        gates=tuple(gate_record(gate) for gate in gates),
+    )

@@ -1,0 +1,201 @@
+"""What a session comes to: its verdict and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..config.settings import Tier
+from ..errors import EvalError
+from ..gates import Decision, Judged, Part, SessionVerdict, Verdict, decide_session, judge_composite
+from ..report import GateRow, Row
+from ..runs.reader import read_record
+from .outcome import Kind, outcome_of
+from .rules import SessionRules
+
+EXIT_INCONCLUSIVE = 6
+EXIT_INFRASTRUCTURE = 7
+
+
+class Tally:
+    """Counts a session's reports, in the process that decides the exit code."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Kind] = {}
+        self.rows: list[tuple[str, Row]] = []
+        self.rules: list[SessionRules] = []
+        self.other_failures = 0
+        self.other_passes = 0
+        self.expected: set[str] = set()
+        self.finished: set[str] = set()
+        self.internal_errors = 0
+        self.lost: set[str] = set()
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Count one report."""
+        outcome = outcome_of(report)
+        if report.outcome == "rerun":  # type: ignore[comparison-overlap]  # pytest-rerunfailures' own
+            return
+        if report.when == "???":  # type: ignore[comparison-overlap]  # pytest-xdist's, of a worker that is gone
+            self.kinds[report.nodeid] = Kind.INFRASTRUCTURE
+            self.lost.add(report.nodeid)
+        elif outcome is not None:
+            self.kinds[report.nodeid] = _weightier(self.kinds.get(report.nodeid), outcome.kind)
+            self.rows += [(report.nodeid, row) for row in outcome.rows]
+            self.rules += [rules for rules in outcome.rules if rules not in self.rules]
+        elif report.failed:
+            self.other_failures += 1
+        elif report.when == "call" and report.passed:
+            self.other_passes += 1
+        if report.when in ("teardown", "???"):
+            self.finished.add(report.nodeid)
+
+    def close(self) -> SessionVerdict | None:
+        """Judge what takes the whole session; None where no gate was judged and nothing was required.
+
+        Composites are added to the rows.
+        """
+        broken = [f"{item}: {self._cause(item)}" for item, kind in self.kinds.items() if kind is Kind.INFRASTRUCTURE]
+        broken += list(self._missing())
+        for name, row, cause in self._composites():
+            self.rows.append((name, row))
+            broken += [cause] if cause else []
+        judged = list(self._judged())
+        failed = [item for item, kind in self.kinds.items() if kind is Kind.FAILED and not self._has_failed_gate(item)]
+        if not (judged or broken or failed):
+            return None
+        return decide_session(judged, broken, failed, correction=any(rules.correction for rules in self.rules))
+
+    def _cause(self, item: str) -> str:
+        if item in self.lost:
+            return "its worker was lost (killed, or out of memory)"
+        notes = [row.note for name, row in self.rows if name == item and row.verdict == "error"]
+        return notes[0] if notes else "ended in an error"
+
+    def _missing(self) -> Iterator[str]:
+        for rules in self.rules:
+            for name in rules.required:
+                if not any(_is_called(name, item, row) for item, row in self.rows):
+                    yield f"{name} is required by {rules.origin} and was not evaluated"
+
+    def _judged(self) -> Iterator[Judged]:
+        for item, row in self.rows:
+            if self.kinds.get(item) is Kind.INFRASTRUCTURE:
+                continue
+            gates = row.gates or (
+                [GateRow(condition=row.threshold, verdict="pass", tier="supporting")] if row.verdict == "pass" else []
+            )
+            for gate in gates:
+                yield Judged(
+                    item=item,
+                    condition=gate.condition,
+                    verdict=Verdict(gate.verdict),
+                    tier=Tier(gate.tier),
+                    by_evidence=gate.decided_by == "evidence",
+                    p_fail=gate.p_fail,
+                )
+
+    def _has_failed_gate(self, item: str) -> bool:
+        return any(gate.verdict == "fail" for name, row in self.rows if name == item for gate in row.gates)
+
+    def _composites(self) -> Iterator[tuple[str, Row, str]]:
+        """(name, row, what broke) of each composite, drawn from the Runs."""
+        for rules in self.rules:
+            for name, settings in rules.composites.items():
+                item = f"{rules.origin}::{name}"
+                try:
+                    parts = {key: self._part(key, settings.metric, rules) for key in settings.weights}
+                    found = judge_composite(name, settings, parts)
+                except EvalError as error:
+                    yield item, Row(benchmark=name, verdict="error", note=str(error)), f"{name}: {error}"
+                    continue
+                gate = GateRow(
+                    condition=found.condition,
+                    verdict=found.verdict.value,
+                    tier=found.tier.value,
+                    explanation=found.explanation,
+                    decided_by=found.decided_by.value,
+                )
+                verdict = "advisory" if found.tier is Tier.ADVISORY else found.verdict.value
+                row = Row(
+                    benchmark=name,
+                    verdict=verdict,
+                    threshold=found.condition,
+                    note=found.explanation,
+                    gates=(gate,),
+                    warnings=(found.warning,) if found.warning else (),
+                )
+                yield item, row, ""
+
+    def _part(self, key: str, metric: str, rules: SessionRules) -> Part:
+        rows = [row for item, row in self.rows if _is_called(key, item, row) and row.run]
+        if len(rows) != 1:
+            raise EvalError(f"{rules.origin} weighs {key}, of which this session has {len(rows)} finished runs")
+        record = read_record(Path(rows[0].run))
+        if metric not in record.benchmark.scores:
+            raise EvalError(f"{rules.origin} weighs the {metric} of {key}, which its Run does not have")
+        score = record.benchmark.scores[metric]
+        beside = next((found for found in record.comparisons if found.metric == metric), None)
+        if beside is None:
+            return Part(score.value, score.stderr)
+        return Part(score.value, score.stderr, beside.difference, beside.stderr)
+
+    def exit_code(self, code: int, verdict: SessionVerdict | None) -> int:
+        """The session's exit code: pytest's own, but for failures that are no failures of the model."""
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return code
+        if code == pytest.ExitCode.OK and (self.expected - self.finished or self.internal_errors):
+            return pytest.ExitCode.INTERNAL_ERROR
+        if self.other_failures:
+            return code
+        if verdict is not None:
+            if verdict.decision is Decision.NO_GO:
+                return pytest.ExitCode.TESTS_FAILED
+            if verdict.decision is Decision.INCONCLUSIVE:
+                return EXIT_INCONCLUSIVE
+            if verdict.broken:
+                return EXIT_INFRASTRUCTURE
+        return self._unearned(code)
+
+    def _unearned(self, code: int) -> int:
+        """A session in which nothing was judged is no pass."""
+        kinds = set(self.kinds.values())
+        if code != pytest.ExitCode.OK or kinds & {Kind.PASSED, Kind.MEASURED}:
+            return code
+        if Kind.ADVISORY in kinds:
+            return EXIT_INCONCLUSIVE
+        return code if self.other_passes else pytest.ExitCode.NO_TESTS_COLLECTED
+
+    def why(self, code: int) -> str | None:
+        """The exit code in words, where it needs them."""
+        kinds = set(self.kinds.values())
+        if code == EXIT_INFRASTRUCTURE:
+            return "no verdict on the model: a deployment, an endpoint, a data set or a scorer broke (exit code 7)"
+        if code == EXIT_INCONCLUSIVE and Kind.ADVISORY in kinds and not kinds & {Kind.INCONCLUSIVE, Kind.FAILED}:
+            return "no verdict on the model: only advisory gates were judged (exit code 6)"
+        if code == EXIT_INCONCLUSIVE:
+            return "inconclusive: too little evidence either way (exit code 6)"
+        if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+            return "no verdict on the model: nothing was evaluated (exit code 5)"
+        if code == pytest.ExitCode.INTERNAL_ERROR:
+            lost = sorted(self.expected - self.finished)
+            return (
+                f"no verdict: a worker was lost with its reports, {len(lost)} items among them: {', '.join(lost[:5])}"
+            )
+        return None
+
+
+_WEIGHT = (Kind.FAILED, Kind.INFRASTRUCTURE, Kind.INCONCLUSIVE)
+
+
+def _weightier(first: Kind | None, second: Kind) -> Kind:
+    """An item may send several reports: the call's, and a teardown's that failed."""
+    return next((kind for kind in _WEIGHT if kind in (first, second)), second)
+
+
+def _is_called(name: str, item: str, row: Row) -> bool:
+    """Whether a policy or a composite means this row."""
+    tail = item.rpartition("::")[2]
+    return name in (tail, tail.partition("[")[0], row.benchmark, row.name)
