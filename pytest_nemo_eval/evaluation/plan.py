@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from ..datasets import DataSource, load_samples, resolve
 from ..endpoint import Protocol
 from ..errors import ConfigError, DatasetError
 from ..gates import Gate, Threshold
-from ..metrics import METRICS
+from ..metrics import canonical, check_metric
 from ..samples import Sample
 from ..scorers import create_scorer
 
@@ -106,11 +105,8 @@ def make_gates(gates: Mapping[str, GateSettings], tier: Tier) -> tuple[Gate, ...
         ConfigError: a metric that does not exist, or a gate without a bound.
     """
     for metric in gates:
-        if metric not in METRICS:
-            near = difflib.get_close_matches(metric, METRICS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(METRICS)}"
-            raise ConfigError(f"there is no metric {metric} to gate; {hint}")
-    return tuple(Threshold(metric, gate.min, gate.max, tier) for metric, gate in gates.items())
+        check_metric(metric)
+    return tuple(Threshold(canonical(metric), gate.min, gate.max, tier) for metric, gate in gates.items())
 
 
 def plan(item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[Gate] = ()) -> Job:

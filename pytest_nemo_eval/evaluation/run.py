@@ -15,7 +15,7 @@ from ..client import Client
 from ..datasets import fingerprint
 from ..errors import EvalError
 from ..gates import GateResult
-from ..metrics import MetricValue, compute_metrics
+from ..metrics import Measurements, MetricValue
 from ..runs import GateRecord, MetricRecord, ModelRecord, RunRecord, RunStatus, RunWriter
 from ..runs.provenance import environment
 from ..runs.record import BenchmarkRecord, CountRecord
@@ -54,9 +54,10 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
     start = time.perf_counter()
     try:
         results = _wait(job, client, writer, progress, tick)
-        metrics = compute_metrics(results)
+        seconds = time.perf_counter() - start
+        metrics = Measurements(results, seconds).table()
         gates = tuple(gate.judge(metrics) for gate in job.gates)
-        record = _finished(record, job, results, metrics, gates, time.perf_counter() - start)
+        record = _finished(record, job, results, metrics, gates, seconds)
         writer.write_record(record)
     except Exception as error:
         seconds = round(time.perf_counter() - start, 3)

@@ -228,8 +228,8 @@ def test_gates_of_the_task_and_further_ones(own: DatasetSettings) -> None:
 @pytest.mark.parametrize(
     ("metric", "gate", "words"),
     [
-        ("acuracy", GateSettings(min=0.5), r"there is no metric acuracy to gate; did you mean accuracy\?"),
-        ("zzz", GateSettings(min=0.5), "there is no metric zzz to gate; there are accuracy, "),
+        ("acuracy", GateSettings(min=0.5), r"there is no metric acuracy; did you mean accuracy\?"),
+        ("zzz", GateSettings(min=0.5), "there is no metric zzz; there are accuracy, "),
         ("accuracy", GateSettings(), "the gate on accuracy needs min, max, or both"),
         ("accuracy", GateSettings(min=0.6, max=0.5), "can never pass"),
     ],

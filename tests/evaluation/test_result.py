@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_nemo_eval import BenchmarkResult, GateResult, RunRecord, SampleResult, Score, Tier, Verdict
 from pytest_nemo_eval.evaluation import MeasuredFloat, explain, headline
-from pytest_nemo_eval.metrics import compute_metrics
+from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.runs import ModelRecord, RunStatus
 from pytest_nemo_eval.runs.record import BenchmarkRecord
 
@@ -78,7 +78,7 @@ def result_of(
         item="item",
         benchmark="gsm8k:lm-eval",
         model="llama",
-        metrics=compute_metrics(results),
+        metrics=Measurements(results).table(),
         results=results,
         folder=Path(folder),
         record=RECORD,
