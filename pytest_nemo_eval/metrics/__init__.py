@@ -1,9 +1,27 @@
-"""Scores to numbers with their uncertainty."""
+"""Scores to numbers with their uncertainty, and two models' numbers to what lies between them."""
 
 from __future__ import annotations
 
+from .evidence import holm, one_sided_p
 from .measurements import Measurements
 from .names import canonical, check_metric, higher_is_better
+from .noise import RerunNoise, rerun_noise
+from .paired import Comparison, compare, questions_needed, relative_contrast
 from .values import Method, MetricValue
 
-__all__ = ["Measurements", "Method", "MetricValue", "canonical", "check_metric", "higher_is_better"]
+__all__ = [
+    "Comparison",
+    "Measurements",
+    "Method",
+    "MetricValue",
+    "RerunNoise",
+    "canonical",
+    "check_metric",
+    "compare",
+    "higher_is_better",
+    "holm",
+    "one_sided_p",
+    "questions_needed",
+    "relative_contrast",
+    "rerun_noise",
+]
