@@ -1,25 +1,28 @@
-"""Scores to numbers with their uncertainty."""
+"""Scores to numbers with their uncertainty, and two models' numbers to what lies between them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from .evidence import holm, one_sided_p
+from .measurements import Measurements
+from .names import canonical, check_metric, higher_is_better, is_share
+from .noise import RerunNoise, rerun_noise
+from .paired import Comparison, compare, questions_needed, relative_contrast
+from .values import Method, MetricValue
 
-from ..scores import SampleResult
-from .accuracy import accuracy
-from .rates import extraction_failure_rate, truncation_rate
-from .values import MetricValue
-
-METRICS: Mapping[str, Callable[[Sequence[SampleResult]], MetricValue]] = {
-    "accuracy": accuracy,
-    "extraction_failure_rate": extraction_failure_rate,
-    "truncation_rate": truncation_rate,
-}
-"""Every metric that a gate may name."""
-
-
-def compute_metrics(results: Sequence[SampleResult]) -> dict[str, MetricValue]:
-    """All metrics of a benchmark's results; errored samples count in none of them."""
-    return {name: metric(results) for name, metric in METRICS.items()}
-
-
-__all__ = ["METRICS", "MetricValue", "compute_metrics"]
+__all__ = [
+    "Comparison",
+    "Measurements",
+    "Method",
+    "MetricValue",
+    "RerunNoise",
+    "canonical",
+    "check_metric",
+    "compare",
+    "higher_is_better",
+    "holm",
+    "is_share",
+    "one_sided_p",
+    "questions_needed",
+    "relative_contrast",
+    "rerun_noise",
+]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..scores import SampleResult
-from .means import mean_of_questions
-from .values import MetricValue
+from .means import question_means
 
 
-def accuracy(results: Sequence[SampleResult]) -> MetricValue:
-    """The mean over questions of each question's mean score; errored samples are left out."""
-    return mean_of_questions("accuracy", results, lambda result, score: score.value)
+def accuracy(results: Sequence[SampleResult]) -> dict[str, float]:
+    """Each question's mean score; errored samples are left out."""
+    return question_means(results, lambda result: None if result.score is None else result.score.value)
