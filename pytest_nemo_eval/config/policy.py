@@ -44,7 +44,7 @@ class PolicySettings(Settings, frozen=True, kw_only=True):
     """A policy file.
 
     Attributes:
-        benchmarks: by name, ``NAME:VARIANT``, or item (``mmlu_pro[biology]``); those that are not advisory are required.
+        benchmarks: by name, ``NAME:VARIANT``, or item (``mmlu_pro[biology]``); all but advisory ones are required.
         composites, baseline, correction: as ``evaluation`` of a suite file has them; the baseline's folder is relative
             to the policy file.
     """

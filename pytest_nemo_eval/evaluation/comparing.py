@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..endpoint import Protocol
-from ..gates import Drop, Gate, GateResult, clusters_of, noise_of
+from ..gates import Drop, Gate, GateResult, noise_of
 from ..metrics import Comparison, Measurements, compare
 from ..runs import Baseline, ComparisonRecord, Flip, Pairing, RunRecord, pair
 from ..samples import Sample
@@ -69,14 +69,15 @@ def compared(prepared: Prepared, verdicts: Sequence[GateResult], measured: Measu
         if isinstance(gate, Drop) and gate.pairing is not None and verdict.comparison is not None:
             key = (gate.baseline.name, verdict.comparison.metric)
             records.setdefault(key, comparison_record(gate.baseline, gate.pairing, verdict.comparison))
-            flips.setdefault(gate.baseline.name, tuple(find_flips(gate.baseline.name, gate.pairing.results, measured.results)))
+            found = find_flips(gate.baseline.name, gate.pairing.results, measured.results)
+            flips.setdefault(gate.baseline.name, tuple(found))
     if prepared.reader is not None:
         baseline, pairing = prepared.reader
         found = compare(
             "accuracy",
             Measurements(pairing.results).question_values("accuracy"),
             measured.question_values("accuracy"),
-            clusters=clusters_of(measured),
+            clusters=measured.clusters,
             noise=noise_of(baseline),
         )
         records[baseline.name, "accuracy"] = comparison_record(baseline, pairing, found)

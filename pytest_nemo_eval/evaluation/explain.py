@@ -49,7 +49,8 @@ def _flip_lines(flips: Sequence[Flip]) -> list[str]:
     lines = [f"lost to {lost[0].baseline_name} ({len(lost)} questions; all are in flips.jsonl):"] if lost else []
     for flip in lost[:LOST]:
         before, after = (
-            "nothing extracted" if answer is None else _short(answer, 40) for answer in (flip.baseline_answer, flip.answer)
+            "nothing extracted" if answer is None else _short(answer, 40)
+            for answer in (flip.baseline_answer, flip.answer)
         )
         lines.append(f"  [{_short(flip.sample_id, 60)[1:-1]}] {_short(flip.input, 100)}")
         lines.append(f"      wanted {_short(flip.target, 40)}, had {before}, has {after}")

@@ -13,7 +13,7 @@ from ..config.settings import DecideBy, GateSettings, Shares, TaskSettings, Tier
 from ..errors import ConfigError
 from ..gates import Drop, Gate, Threshold, check_shares
 from ..gates.gate import DEFAULT_CONFIDENCE
-from ..metrics import canonical, check_metric, is_share
+from ..metrics import canonical, check_metric, has_no_interval, is_share
 from ..runs import Baseline, BaselineMissingError, Wanted, find_baseline, locate
 
 
@@ -105,6 +105,8 @@ def _laid_over(upper: GateSettings, lower: GateSettings) -> GateSettings:
 def _check_gate(metric: str, gate: GateSettings, rules: Rules) -> None:
     if not _has_bound(gate):
         raise ConfigError(f"the gate on {metric} needs min, max, max_drop or max_relative_drop")
+    if has_no_interval(metric) and gate.decide_by in (DecideBy.BOUND, DecideBy.EVIDENCE):
+        raise ConfigError(f"{metric} is one number of the whole run, without an interval: decide by point")
     for bound in (gate.min, gate.max, gate.max_drop):
         if bound is not None and is_share(metric) and not 0 <= bound <= 1:
             raise ConfigError(

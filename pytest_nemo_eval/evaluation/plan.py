@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -56,7 +56,7 @@ class Job:
     data: str
     data_fingerprint: str
     interval: Literal["auto", "bootstrap"] = "auto"
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def wanted(self) -> Wanted:

@@ -55,7 +55,7 @@ class MeasuredFloat(float):
         condition = f"{self.metric.name} {sign} {other:g}" if isinstance(other, float | int) else ""
         if condition and condition not in self.result.compared:
             self.result.compared.append(condition)
-        if not holds:
+        if holds is False:  # and no NotImplemented
             self.result.unmet = self
         return holds
 
@@ -106,7 +106,7 @@ class BenchmarkResult:
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = ()
     flips: tuple[Flip, ...] = ()
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     compared: list[str] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     unmet: Judgement | MeasuredFloat | None = None
@@ -181,7 +181,9 @@ class BenchmarkResult:
         except msgspec.ValidationError as error:
             raise ConfigError(f"no_worse_than(...): {error}") from None
         check_metric(metric)
-        verdict, beside = judge_drop(drop_gate(canonical(metric), settings, self._baseline(baseline)), self.record, self.measured)
+        verdict, beside = judge_drop(
+            drop_gate(canonical(metric), settings, self._baseline(baseline)), self.record, self.measured
+        )
         self._keep(verdict, beside)
         return self.judgements[-1]
 

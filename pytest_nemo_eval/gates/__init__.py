@@ -1,7 +1,7 @@
 """Conditions on metrics, and what they come out as."""
 
 from .composite import Part, judge_composite
-from .drop import Drop, clusters_of, noise_of, refusal
+from .drop import Drop, noise_of, refusal
 from .gate import Gate, GateResult, Verdict
 from .session import Decision, Judged, SessionVerdict, decide_session
 from .threshold import Threshold
@@ -18,7 +18,6 @@ __all__ = [
     "Threshold",
     "Verdict",
     "check_shares",
-    "clusters_of",
     "decide_session",
     "find_faults",
     "judge_composite",

@@ -10,7 +10,7 @@ from statistics import NormalDist
 from ..config.settings import CompositeSettings, DecideBy, Direction, Tier
 from ..errors import ConfigError
 from ..metrics import higher_is_better
-from .gate import DEFAULT_CONFIDENCE, GateResult, Verdict, decide, worst
+from .gate import DEFAULT_CONFIDENCE, GateResult, decide, worst
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ def judge_composite(name: str, settings: CompositeSettings, parts: Mapping[str, 
             settings.max is not None
         )
         conditions.append(f"{name} {' and '.join(bounds)}")
-        explanations.append(f"{name} is {found.value:.4f} ({confidence:.0%} interval {found.lower:.4f} to {found.upper:.4f})")
+        explanations.append(
+            f"{name} is {found.value:.4f} ({confidence:.0%} interval {found.lower:.4f} to {found.upper:.4f})"
+        )
         inside = [b for b in (settings.min, settings.max) if b is not None and found.lower < b < found.upper]
         if rule is DecideBy.POINT and inside:
             warning = f"the threshold {inside[0]:g} lies inside the interval of {name}"
@@ -78,9 +80,7 @@ def judge_composite(name: str, settings: CompositeSettings, parts: Mapping[str, 
 def _drop(
     name: str, settings: CompositeSettings, parts: Mapping[str, Part], weights: Mapping[str, float], confidence: float
 ) -> Weighted:
-    higher = (
-        settings.direction is Direction.HIGHER if settings.direction else higher_is_better(settings.metric)
-    )
+    higher = settings.direction is Direction.HIGHER if settings.direction else higher_is_better(settings.metric)
     terms = []
     for key, weight in weights.items():
         difference = parts[key].difference

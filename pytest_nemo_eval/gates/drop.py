@@ -87,7 +87,7 @@ class Drop:
             self.metric,
             theirs,
             ours,
-            clusters=clusters_of(measured),
+            clusters=measured.clusters,
             confidence=self.confidence,
             higher_is_better=self.higher,
             noise=noise_of(self.baseline),
@@ -118,11 +118,17 @@ class Drop:
         return self.relative_guard_below is None or comparison.baseline < self.relative_guard_below
 
     def _judge_relative(self, theirs: dict[str, float], ours: dict[str, float], measured: Measurements) -> Verdict:
-        allowed = (self.max_relative_drop or 0.0) * (1 if self.higher else -1)
-        found = relative_contrast(theirs, ours, allowed, clusters=clusters_of(measured), confidence=self.confidence)
-        interval = (found.ci_lower, found.ci_upper)
+        found = relative_contrast(
+            theirs,
+            ours,
+            self.max_relative_drop or 0.0,
+            clusters=measured.clusters,
+            confidence=self.confidence,
+            higher_is_better=self.higher,
+            noise=noise_of(self.baseline),
+        )
         low, high = (0.0, None) if self.higher else (None, 0.0)
-        return decide(self.decide_by, found.value, interval, low, high)
+        return decide(self.decide_by, found.value, found.interval, low, high)
 
     def _p_fail(self, comparison: Comparison, damage: float) -> float:
         if self.max_drop is None or comparison.stderr == 0:
@@ -156,11 +162,6 @@ def refusal(name: str, differences: dict[Facet, str], metric: str) -> str:
         f"the baseline {name} is no measure for this run, since they differ ({words}). Save a new baseline with "
         f"--eval-save-baseline, or go on all the same with tolerate: [{facets}] at the gate on {metric}"
     )
-
-
-def clusters_of(measured: Measurements) -> dict[str, str]:
-    """The clusters of those questions that have one."""
-    return {result.sample_id: result.cluster for result in measured.results if result.cluster}
 
 
 def noise_of(baseline: Baseline) -> RerunNoise | None:

@@ -40,15 +40,15 @@ class Threshold:
 
     def judge(self, measured: Measurements) -> GateResult:
         found = measured.metric(self.metric, self.confidence)
-        rule = self.decide_by if found.method != "none" else DecideBy.POINT
-        verdict = decide(rule, found.value, (found.ci_lower, found.ci_upper), self.min, self.max)
+        rule = self.decide_by
+        verdict = decide(rule, found.value, found.interval, self.min, self.max)
         return GateResult(
             condition=self.condition,
             verdict=verdict,
             tier=self.tier,
             explanation=self._explanation(found, rule, verdict),
             decided_by=rule,
-            warning=self._warning(found, rule),
+            warning=self._warning(found),
             p_fail=self._p_fail(measured) if rule is DecideBy.EVIDENCE and verdict is Verdict.FAIL else None,
         )
 
@@ -57,6 +57,10 @@ class Threshold:
         missed = "" if verdict is Verdict.PASS else ", not"
         if rule is DecideBy.POINT:
             return f"{self.metric} is {found.value:.4f}{missed} {bounds}"
+        if found.method == "none":
+            return (
+                f"{self.metric} is {found.value:.4f}, from too few replies ({found.n}) for an interval; wanted {bounds}"
+            )
         interval = f"{self.confidence:.4g} interval {found.ci_lower:.4f} to {found.ci_upper:.4f}"
         how = {
             Verdict.PASS: "which lies within",
@@ -65,13 +69,10 @@ class Threshold:
         }[verdict]
         return f"{self.metric} is {found.value:.4f} ({interval}, {how} {bounds}; decided by {rule.value})"
 
-    def _warning(self, found: MetricValue, rule: DecideBy) -> str:
-        if found.method == "none":
-            return f"{self.metric} has no interval: decided by its value" if rule is not self.decide_by else ""
-        inside = [
-            f"{bound:g}" for bound in (self.min, self.max) if bound is not None and found.ci_lower < bound < found.ci_upper
-        ]
-        if rule is not DecideBy.POINT or not inside:
+    def _warning(self, found: MetricValue) -> str:
+        bounds = [bound for bound in (self.min, self.max) if bound is not None]
+        inside = [f"{bound:g}" for bound in bounds if found.ci_lower < bound < found.ci_upper]
+        if self.decide_by is not DecideBy.POINT or not inside:
             return ""
         return (
             f"the threshold {inside[0]} lies inside the {self.confidence:.0%} interval of {self.metric}, "
@@ -80,9 +81,9 @@ class Threshold:
 
     def _p_fail(self, measured: Measurements) -> float:
         def interval_at(confidence: float) -> tuple[float, float]:
-            found = measured.metric(self.metric, confidence)
-            return found.ci_lower, found.ci_upper
+            return measured.metric(self.metric, confidence).interval
 
         value = measured.metric(self.metric, self.confidence).value
-        missed = self.min if self.min is not None and value < self.min else self.max
-        return one_sided_p(interval_at, missed if missed is not None else value)
+        if self.min is not None and value < self.min:
+            return one_sided_p(interval_at, self.min, "below")
+        return one_sided_p(interval_at, self.max if self.max is not None else value, "above")

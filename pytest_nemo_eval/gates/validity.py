@@ -39,7 +39,7 @@ FAULTS: Mapping[str, Fault] = {
     "extraction_failure_rate": Fault(
         0.5,
         "replies held no answer that the scorer could extract",
-        "look at the replies in the Run: prompt and scorer belong together, and a reasoning model needs its thoughts removed",
+        "look at the replies in the Run: prompt and scorer belong together, and thoughts (<think>) have to be removed",
     ),
     "empty_reply_rate": Fault(
         0.2, "replies were empty", "look at the server's stop strings, its reasoning parser and the chat template"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .evidence import holm, one_sided_p
 from .measurements import Measurements
-from .names import canonical, check_metric, higher_is_better, is_share
+from .names import canonical, check_metric, has_no_interval, higher_is_better, is_share
 from .noise import RerunNoise, rerun_noise
 from .paired import Comparison, compare, questions_needed, relative_contrast
 from .values import Method, MetricValue
@@ -18,6 +18,7 @@ __all__ = [
     "canonical",
     "check_metric",
     "compare",
+    "has_no_interval",
     "higher_is_better",
     "holm",
     "is_share",

@@ -104,6 +104,11 @@ def is_share(name: str) -> bool:
     return mean.share if mean else name not in PERCENTILES and name not in SPEEDS
 
 
+def has_no_interval(name: str) -> bool:
+    """Whether a metric is one number of a whole run."""
+    return name in SPEEDS
+
+
 def nearest_category(category: str, categories: Iterable[str]) -> str:
     """What a message says where a category is not there."""
     known = list(categories)

@@ -41,6 +41,7 @@ EVALUATED = pytest.StashKey[list[Evaluated]]()
 ATTRIBUTE = "_nemo_eval"
 """On a report: an Outcome as JSON text, the one shape that xdist carries whole."""
 
+
 class Kind(str, enum.Enum):
     """What a report of an evaluation says."""
 

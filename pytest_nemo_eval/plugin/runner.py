@@ -207,13 +207,16 @@ def refuse_reruns(item: pytest.Item) -> None:
         ConfigError: pytest-rerunfailures would do so.
     """
     marker = item.get_closest_marker("flaky")
-    if item.config.getoption("reruns", None) or (marker is not None and item.config.pluginmanager.hasplugin("rerunfailures")):
+    if item.config.getoption("reruns", None) or (
+        marker is not None and item.config.pluginmanager.hasplugin("rerunfailures")
+    ):
         raise ConfigError(RERUNS)
 
 
 RERUNS = (
-    "reruns of an evaluation are refused: a gate that is tried until it passes passes too often (three tries at an even "
-    "chance pass seven times out of eight). Requests that fail are retried by themselves; leave --reruns out, or the flaky mark"
+    "reruns of an evaluation are refused: a gate that is tried until it passes, passes too often (three tries at an "
+    "even chance pass seven times out of eight). Requests that fail are retried by themselves: leave --reruns, or the "
+    "mark flaky, out"
 )
 
 

@@ -57,7 +57,7 @@ def test_a_job_with_nothing_set(own: DatasetSettings) -> None:
     job = planned(own)
     assert (job.item, job.benchmark.full_name, job.data) == ("eval_it.yaml::mine", "mine", own.path)
     assert [sample.target for sample in job.samples] == [str(n) for n in range(10)]
-    assert (job.shots, job.num_fewshot, job.gates) == ((), 0, ())
+    assert (job.shots, job.num_fewshot, job.gating.gates) == ((), 0, ())
     assert job.parameters == {"max_tokens": 256, "temperature": 0.0}
     assert (job.repeats, job.concurrency, job.max_errors) == (1, CONCURRENCY, 0)
     assert (job.request_timeout, job.retries) == (REQUEST_SECONDS, RETRIES)
@@ -244,7 +244,9 @@ def test_gates_that_make_no_sense(metric: str, gate: GateSettings, words: str) -
 
 
 def test_bounds_of_what_is_no_share() -> None:
-    task = TaskSettings(name="gsm8k", gates={"latency_p90": GateSettings(max=5), "completion_tokens": GateSettings(max=500)})
+    task = TaskSettings(
+        name="gsm8k", gates={"latency_p90": GateSettings(max=5), "completion_tokens": GateSettings(max=500)}
+    )
     assert set(gate_settings(task, ("gsm8k",), Rules())) == {"latency_p90", "completion_tokens"}
 
 

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_nemo_eval import BenchmarkResult, GateResult, RunRecord, SampleResult, Score, Tier, Verdict
+from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.evaluation import MeasuredFloat, explain, headline
 from pytest_nemo_eval.evaluation.recording import counts_of
 from pytest_nemo_eval.metrics import Measurements
@@ -108,7 +109,7 @@ def test_what_tests_look_at(half: BenchmarkResult) -> None:
 
 
 def test_a_metric_that_is_not_there(half: BenchmarkResult) -> None:
-    with pytest.raises(KeyError, match="acuracy: there are accuracy, extraction_failure_rate, truncation_rate"):
+    with pytest.raises(ConfigError, match=r"there is no metric acuracy; did you mean accuracy\?"):
         half["acuracy"]
 
 
@@ -155,7 +156,7 @@ def test_a_metric_leads_back_to_its_result(half: BenchmarkResult) -> None:
     value = half["truncation_rate"]
     assert isinstance(value, MeasuredFloat)
     assert value.result is half
-    assert value.metric is half.metrics["truncation_rate"]
+    assert value.metric == half.metrics["truncation_rate"]
 
 
 @pytest.mark.parametrize("again", [*(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in range(6)), copy.deepcopy])
