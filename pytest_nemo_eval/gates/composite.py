@@ -49,9 +49,8 @@ def judge_composite(name: str, settings: CompositeSettings, parts: Mapping[str, 
     if settings.min is not None or settings.max is not None:
         rule = settings.decide_by or DecideBy.POINT
         verdicts.append(decide(rule, found.value, (found.lower, found.upper), settings.min, settings.max))
-        bounds = [f">= {settings.min:g}"] * (settings.min is not None) + [f"<= {settings.max:g}"] * (
-            settings.max is not None
-        )
+        bounds = [f">= {settings.min:g}"] if settings.min is not None else []
+        bounds += [f"<= {settings.max:g}"] if settings.max is not None else []
         conditions.append(f"{name} {' and '.join(bounds)}")
         explanations.append(
             f"{name} is {found.value:.4f} ({confidence:.0%} interval {found.lower:.4f} to {found.upper:.4f})"

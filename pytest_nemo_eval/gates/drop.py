@@ -150,8 +150,7 @@ class Drop:
         if found.n < FEWEST_PAIRS:
             return f"{text}: too few questions to decide anything"
         allowed = self.max_drop if self.max_drop else (self.max_relative_drop or 0.0) * found.baseline
-        needed = f"; to see {allowed:g} takes about {questions_needed(found, allowed)}" if allowed > 0 else ""
-        return f"{text}: too little evidence; {found.n} questions show a change of {found.mde:.4f} at best{needed}"
+        return f"{text}: too little evidence; {found.n} questions show a change of {found.mde:.4f} at best{_needed(found, allowed)}"
 
 
 def refusal(name: str, differences: dict[Facet, str], metric: str) -> str:
@@ -162,6 +161,16 @@ def refusal(name: str, differences: dict[Facet, str], metric: str) -> str:
         f"the baseline {name} is no measure for this run, since they differ ({words}). Save a new baseline with "
         f"--eval-save-baseline, or go on all the same with tolerate: [{facets}] at the gate on {metric}"
     )
+
+
+def _needed(found: Comparison, drop: float) -> str:
+    """How many questions would have shown a drop."""
+    if drop <= 0:
+        return ""
+    try:
+        return f"; to see {drop:g} takes about {questions_needed(found, drop)}"
+    except ConfigError as error:  # the model's own noise is larger
+        return f"; {error}"
 
 
 def noise_of(baseline: Baseline) -> RerunNoise | None:

@@ -105,6 +105,11 @@ class Tally:
         for rules in self.rules:
             for name, settings in rules.composites.items():
                 item = f"{rules.origin}::{name}"
+                left_out = [key for key in settings.weights if not self._was_selected(key)]
+                if left_out:
+                    note = f"not judged: {', '.join(left_out)} was not selected"
+                    yield item, Row(benchmark=name, verdict="not judged", note=note), ""
+                    continue
                 try:
                     parts = {key: self._part(key, settings.metric, rules) for key in settings.weights}
                     found = judge_composite(name, settings, parts)
@@ -128,6 +133,12 @@ class Tally:
                     warnings=(found.warning,) if found.warning else (),
                 )
                 yield item, row, ""
+
+    def _was_selected(self, name: str) -> bool:
+        tails = [item.rpartition("::")[2] for item in self.expected]
+        return any(name in (tail, tail.partition("[")[0]) for tail in tails) or any(
+            _is_called(name, item, row) for item, row in self.rows
+        )
 
     def _part(self, key: str, metric: str, rules: SessionRules) -> Part:
         rows = [row for item, row in self.rows if _is_called(key, item, row) and row.run]

@@ -76,7 +76,7 @@ def _partners(baseline: Baseline, samples: Sequence[Sample]) -> Iterator[tuple[s
     for sample in samples:
         wanted = sample.input.strip()
         named = by_id.get(sample.id)
-        if named is not None and (wanted == named.input.strip() or (foreign and wanted in named.input)):
+        if named is not None and _is_same(named, sample, foreign):
             yield sample.id, named.sample_id
             continue
         ids = by_text.get(wanted, set())
@@ -85,6 +85,13 @@ def _partners(baseline: Baseline, samples: Sequence[Sample]) -> Iterator[tuple[s
             ids = {result.sample_id for result in by_id.values() if wanted in result.input}
         if len(ids) == 1:
             yield sample.id, next(iter(ids))
+
+
+def _is_same(named: SampleResult, sample: Sample, foreign: bool) -> bool:
+    """Whether an id stands for the same question; one that is only worded otherwise is a matter of its prompt."""
+    if foreign:
+        return sample.input.strip() in named.input
+    return named.input.strip() == sample.input.strip() or named.target == sample.target
 
 
 def _same_target(theirs: str, ours: str) -> bool:
