@@ -150,7 +150,8 @@ class Drop:
         if found.n < FEWEST_PAIRS:
             return f"{text}: too few questions to decide anything"
         allowed = self.max_drop if self.max_drop else (self.max_relative_drop or 0.0) * found.baseline
-        return f"{text}: too little evidence; {found.n} questions show a change of {found.mde:.4f} at best{_needed(found, allowed)}"
+        least = f"{found.n} questions show a change of {found.mde:.4f} at best{_needed(found, allowed)}"
+        return f"{text}: too little evidence; {least}"
 
 
 def refusal(name: str, differences: dict[Facet, str], metric: str) -> str:

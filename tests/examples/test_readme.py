@@ -17,7 +17,9 @@ from pytest_nemo_eval.config.settings import (
     DatasetSettings,
     DeploymentSettings,
     EndpointSettings,
+    EvaluationSettings,
     ExecutionSettings,
+    GateSettings,
     ParamSettings,
     Settings,
     TaskSettings,
@@ -53,7 +55,7 @@ def test_the_commands_run_what_they_say(name: str, environment: str | None) -> N
 
 
 def test_the_option_table() -> None:
-    rows = re.findall(r"^\| `(--[\w-]+) ([^`]+)` \| (?:`(\w+)`)? ?\|", section("Options"), re.MULTILINE)
+    rows = re.findall(r"^\| `(--[\w-]+) ?([^`]*)` \| (?:`(\w+)`)? ?\|", section("Options"), re.MULTILINE)
     assert rows == [
         (option.alias or option.flag, option.metavar, f"eval_{option.field}" if option.ini else "")
         for option in OPTIONS
@@ -64,7 +66,16 @@ def test_the_option_table() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [DeploymentSettings, ExecutionSettings, EndpointSettings, TaskSettings, ParamSettings, DatasetSettings],
+    [
+        DeploymentSettings,
+        ExecutionSettings,
+        EndpointSettings,
+        EvaluationSettings,
+        TaskSettings,
+        GateSettings,
+        ParamSettings,
+        DatasetSettings,
+    ],
 )
 def test_every_key_of_a_suite_file_is_named(settings: type[Settings]) -> None:
     assert set(settings.__struct_fields__) - words(section("Suite files")) == set()

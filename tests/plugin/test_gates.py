@@ -251,7 +251,6 @@ def test_a_broken_set_up_is_no_verdict(pytester: pytest.Pytester) -> None:
 
 
 def test_reruns_are_refused(pytester: pytest.Pytester) -> None:
-    pytest.importorskip("pytest_rerunfailures")
     write(pytester, drop="{min: 0.5}")
     result = run(pytester, 180, "--reruns=2")
     assert result.ret == 7
