@@ -69,8 +69,8 @@ def compared(prepared: Prepared, verdicts: Sequence[GateResult], measured: Measu
         if isinstance(gate, Drop) and gate.pairing is not None and verdict.comparison is not None:
             key = (gate.baseline.name, verdict.comparison.metric)
             records.setdefault(key, comparison_record(gate.baseline, gate.pairing, verdict.comparison))
-            found = find_flips(gate.baseline.name, gate.pairing.results, measured.results)
-            flips.setdefault(gate.baseline.name, tuple(found))
+            changed = find_flips(gate.baseline.name, gate.pairing.results, measured.results)
+            flips.setdefault(gate.baseline.name, tuple(changed))
     if prepared.reader is not None:
         baseline, pairing = prepared.reader
         found = compare(
