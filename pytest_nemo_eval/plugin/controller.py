@@ -26,6 +26,21 @@ class Controller:
         self._name = new_session_name()
         self._judge: Judge | None = None
         self._ids: set[str] = set()
+        self._broken_suites = 0
+        self._failed = 0
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A worker's word of a file that could not be collected."""
+        self._broken_suites += report.failed and report.nodeid.endswith((".yaml", ".yml"))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._failed += report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A suite with a typo ends a session as it does without workers; pytest-xdist calls it a failed test."""
+        if self._broken_suites and not self._failed and session.exitstatus == pytest.ExitCode.TESTS_FAILED:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
 
     def workerinput(self) -> dict[str, dict[str, str]]:
         """What each worker is told."""
