@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,46 +21,60 @@ from .outcome import SUITE_ITEM
 from .runner import BenchmarkRunner
 from .serving import SUITE
 
+TASKS: KeyPath = ("evaluation", "tasks")
+CELL = "eval_cell"
+LAZY = ("eval_client", "eval_endpoint")
+"""Fixtures that deploy: pytest shall know of them, but leave it to ``run_benchmark`` when they are set up."""
 
 class SuiteFile(pytest.Module):
     """A YAML file of benchmarks.
 
-    A Module, because only that lets fixtures of every scope work: its module object is an empty one of our own.
+    A Module, because only that lets fixtures of every scope work: its module object is one of our own, with a test
+    function for each task. pytest makes the items of it, so that parametrized fixtures and ``pytest_generate_tests``
+    work as they do with tests in Python.
     """
 
     settings: EvalSettings
 
     def collect(self) -> Iterator[pytest.Item]:
         self.obj = types.ModuleType(self.path.stem)
+        self.obj.__file__ = str(self.path)
         try:
             suite, document = read_suite(self.path, self.settings.overrides)
-            cells = [
-                cell
+            tasks = [
+                _cells(task, self.settings, document, (*TASKS, index))
                 for index, task in enumerate(suite.evaluation.tasks)
-                for cell in _cells(task, self.settings, document, ("evaluation", "tasks", index))
             ]
-            _check_suite(suite, cells, self.settings, self.path)
+            _check_suite(suite, [cell for cells in tasks for cell in cells], self.settings, self.path)
         except EvalError as error:
             raise self.CollectError(str(error)) from None
-        for cell in cells:
-            yield self._item(cell, suite, document.lines.get(("evaluation", "tasks"), 1))
+        for index, cells in enumerate(tasks):
+            for item in self._items(cells):
+                item.stash[SUITE] = suite
+                item.stash[SUITE_ITEM] = True
+                item.line = document.lines.get((*TASKS, index), 1)
+                yield item
 
-    def _item(self, cell: Cell, suite: SuiteSettings, line: int) -> pytest.Item:
-        item: SuiteItem = SuiteItem.from_parent(self, name=cell.id, callobj=_test_of(cell))
-        item.stash[SUITE] = suite
-        item.stash[SUITE_ITEM] = True
-        item.task = cell.task
-        item.line = line
-        for tag in cell.task.tags:
-            item.add_marker(tag)
-        return item
+    def istestfunction(self, obj: object, name: str) -> bool:
+        return True  # whatever the ini value python_functions says of names
+
+    def _items(self, cells: Sequence[Cell]) -> Iterator[SuiteItem]:
+        name, function = cells[0].name, _test_of(cells)
+        vars(self.obj).update({name: function, "pytest_generate_tests": _parametrization(cells)})
+        for item in self.ihook.pytest_pycollect_makeitem(collector=self, name=name, obj=function):
+            item.__class__ = SuiteItem  # pytest has no way to say which subclass of Function it shall make
+            item.task = item.callspec.params.get(CELL, cells[0]).task if hasattr(item, "callspec") else cells[0].task
+            item.fixturenames = [name for name in item.fixturenames if name not in LAZY]
+            for tag in item.task.tags:
+                item.add_marker(tag)
+            yield item
 
 
 class SuiteItem(pytest.Function):
     """One benchmark of a suite file."""
 
     task: TaskSettings
-    line: int = 1
+    line: int
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.line - 1, self.name
@@ -99,12 +113,25 @@ def _located(document: Document, path: KeyPath) -> Iterator[None]:
         raise ConfigError(f"{document.place(path)}: {error}") from None
 
 
-def _test_of(cell: Cell) -> Callable[[BenchmarkRunner], None]:
-    def evaluate(run_benchmark: BenchmarkRunner) -> None:
-        run_benchmark.run(cell.task)
+def _test_of(cells: Sequence[Cell]) -> Callable[..., None]:
+    """The test function of a task. It names what ``run_benchmark`` asks for later, in case that is parametrized."""
 
-    evaluate.__name__ = cell.name
+    @pytest.mark.usefixtures(*LAZY, *([CELL] if cells[0].label else []))
+    def evaluate(run_benchmark: BenchmarkRunner, request: pytest.FixtureRequest) -> None:
+        run_benchmark.run(request.node.task)
+
+    evaluate.__name__ = cells[0].name
     return evaluate
+
+
+def _parametrization(cells: Sequence[Cell]) -> Callable[[pytest.Metafunc], None]:
+    """The cells of a matrix are parameters; a module's own come first in an id."""
+
+    def generate(metafunc: pytest.Metafunc) -> None:
+        if cells[0].label:
+            metafunc.parametrize(CELL, cells, ids=[cell.label for cell in cells])
+
+    return generate
 
 
 def _check_suite(suite: SuiteSettings, cells: list[Cell], settings: EvalSettings, path: Path) -> None:

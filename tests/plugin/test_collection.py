@@ -17,9 +17,10 @@ def collected(pytester: pytest.Pytester, *arguments: str) -> list[str]:
 
 
 def test_one_item_a_benchmark_and_cell(pytester: pytest.Pytester) -> None:
-    write_suite(pytester, task("plain"), task("several", more=MATRIX))
+    write_suite(pytester, task("plain"), task("plain-5.1:own"), task("several", more=MATRIX))
     assert collected(pytester) == [
         "eval_it.yaml::plain",
+        "eval_it.yaml::plain-5.1:own",
         "eval_it.yaml::several[0-1]",
         "eval_it.yaml::several[0-2]",
         "eval_it.yaml::several[0.7-1]",
