@@ -107,8 +107,9 @@ def _leaf_problems(value: Json, kind: object, key: KeyPath) -> Iterator[Problem]
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         reason = str(error).split(" - at ")[0].replace("`", "")
-        if isinstance(kind, type) and issubclass(kind, enum.Enum):
-            reason = f"should be one of {', '.join(member.value for member in kind)}"
+        for choices in (kind, *typing.get_args(kind)):
+            if isinstance(choices, type) and issubclass(choices, enum.Enum):
+                reason = f"should be one of {', '.join(member.value for member in choices)}"
         secret = key[-1:] == ("api_key",)
         yield key, f"{_dotted(key)}: {reason[0].lower()}{reason[1:]}" + ("" if secret else f" (it is {_show(value)})")
 

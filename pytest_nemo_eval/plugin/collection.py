@@ -26,6 +26,7 @@ CELL = "eval_cell"
 LAZY = ("eval_client", "eval_endpoint")
 """Fixtures that deploy: pytest shall know of them, but leave it to ``run_benchmark`` when they are set up."""
 
+
 class SuiteFile(pytest.Module):
     """A YAML file of benchmarks.
 
