@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from .. import backends as backend_tables
+from .. import launchers as launcher_tables
 from ..benchmarks import is_planned
 from ..config.cells import Cell, expand_cells
 from ..config.document import Document, KeyPath
@@ -17,6 +20,8 @@ from ..config.settings import SuiteSettings, TaskSettings
 from ..config.suite import read_suite
 from ..errors import ConfigError, EvalError, GateFailure
 from ..evaluation import data_source, find_benchmark, make_gates
+from . import fixtures
+from .options import COMMAND_LINE, TASKS_READ
 from .outcome import SUITE_ITEM
 from .runner import BenchmarkRunner
 from .serving import SUITE
@@ -47,8 +52,11 @@ class SuiteFile(pytest.Module):
                 for index, task in enumerate(suite.evaluation.tasks)
             ]
             _check_suite(suite, [cell for cells in tasks for cell in cells], self.settings, self.path)
+            _check_names(suite, document, self.config)
         except EvalError as error:
             raise self.CollectError(str(error)) from None
+        names = [task.name for task in suite.evaluation.tasks]
+        self.config.stash.setdefault(TASKS_READ, []).append((names, document.unused))
         for index, cells in enumerate(tasks):
             for item in self._items(cells):
                 item.stash[SUITE] = suite
@@ -62,9 +70,12 @@ class SuiteFile(pytest.Module):
     def _items(self, cells: Sequence[Cell]) -> Iterator[SuiteItem]:
         name, function = cells[0].name, _test_of(cells)
         vars(self.obj).update({name: function, "pytest_generate_tests": _parametrization(cells)})
+        for tag in cells[0].task.tags:
+            self.config.addinivalue_line("markers", f"{tag}: a tag of suite files")
         for item in self.ihook.pytest_pycollect_makeitem(collector=self, name=name, obj=function):
             item.__class__ = SuiteItem  # pytest has no way to say which subclass of Function it shall make
-            item.task = item.callspec.params.get(CELL, cells[0]).task if hasattr(item, "callspec") else cells[0].task
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            item.task = parameters.get(CELL, cells[0]).task
             item.fixturenames = [name for name in item.fixturenames if name not in LAZY]
             for tag in item.task.tags:
                 item.add_marker(tag)
@@ -95,6 +106,8 @@ def _cells(task: TaskSettings, settings: EvalSettings, document: Document, path:
     for metric, gate in task.gates.items():
         with _located(document, (*path, "gates", metric)):
             make_gates({metric: gate}, task.tier)
+    with _located(document, (*path, "tags")):
+        _check_tags(task)
     with _located(document, path):
         cells = expand_cells(task)
         for cell in cells:
@@ -103,6 +116,12 @@ def _cells(task: TaskSettings, settings: EvalSettings, document: Document, path:
                 if cell.task.dataset.path:
                     data_source(cell.task, benchmark, settings).check()
     return cells
+
+
+def _check_tags(task: TaskSettings) -> None:
+    for tag in task.tags:
+        if not tag.isidentifier() or tag.startswith("_"):
+            raise ConfigError(f"the tag {tag!r} is no name for -m: those have letters, digits and _, a letter first")
 
 
 @contextlib.contextmanager
@@ -133,6 +152,54 @@ def _parametrization(cells: Sequence[Cell]) -> Callable[[pytest.Metafunc], None]
             metafunc.parametrize(CELL, cells, ids=[cell.label for cell in cells])
 
     return generate
+
+
+def _check_names(suite: SuiteSettings, document: Document, config: pytest.Config) -> None:
+    """What serves and where must be known, unless the user's own fixture makes it: that may take any name."""
+    backends = (*backend_tables.BACKENDS, *backend_tables.PLANNED, "hosted")
+    launchers = (*launcher_tables.LAUNCHERS, *launcher_tables.PLANNED)
+    for section, key, name, known, fixture in (
+        ("deployment", "type", suite.deployment and suite.deployment.type, backends, "eval_backend"),
+        ("execution", "backend", suite.execution and suite.execution.backend, launchers, "eval_launcher"),
+    ):
+        if name and name not in known and not _is_overridden(fixture, document.path, config):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise ConfigError(
+                f"{document.place((section, key))}: {section}.{key}: there is no {name}; {hint} "
+                f"(names of your own need a fixture {fixture} in a conftest.py)"
+            )
+
+
+def _is_overridden(fixture: str, path: Path, config: pytest.Config) -> bool:
+    """Whether a plugin, or a conftest.py above ``path``, has this fixture of ours too."""
+    for plugin in config.pluginmanager.get_plugins():
+        if getattr(plugin, fixture, getattr(fixtures, fixture)) is not getattr(fixtures, fixture):
+            file = Path(getattr(plugin, "__file__", None) or "")
+            if file.name != "conftest.py" or file.parent in path.parents:
+                return True
+    return False
+
+
+def check_overrides(session: pytest.Session) -> bool:
+    """Once all suite files are read: an override must name a task of one of them.
+
+    A worker of pytest-xdist says it in a report that makes the controller end the session.
+
+    Raises:
+        pytest.UsageError: none does.
+    """
+    read = session.config.stash[TASKS_READ]
+    unused = sorted(set.intersection(*(set(overrides) for _, overrides in read)))
+    if not unused or session.testsfailed:
+        return True
+    names = ", ".join(dict.fromkeys(name for tasks, _ in read for name in tasks))
+    text = f"--eval-set {unused[0]}: no suite file that was collected has this task; their tasks are {names}"
+    if not hasattr(session.config, "workerinput"):
+        raise pytest.UsageError(text)
+    report = pytest.CollectReport(COMMAND_LINE, "failed", text, [])
+    session.config.hook.pytest_collectreport(report=report)
+    return False
 
 
 def _check_suite(suite: SuiteSettings, cells: list[Cell], settings: EvalSettings, path: Path) -> None:
