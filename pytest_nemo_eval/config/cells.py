@@ -29,6 +29,11 @@ class Cell:
         """The id without the matrix part."""
         return self.id.partition("[")[0]
 
+    @property
+    def label(self) -> str:
+        """What the id has in brackets; empty without a matrix."""
+        return self.id.partition("[")[2][:-1]
+
 
 def expand_cells(task: TaskSettings) -> list[Cell]:
     """The cells of a task: one for each combination of its matrix's values.

@@ -109,11 +109,9 @@ def _leaf_problems(value: Json, kind: object, key: KeyPath) -> Iterator[Problem]
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         reason = str(error).split(" - at ")[0].replace("`", "")
-        choices = [
-            one for one in (kind, *typing.get_args(kind)) if isinstance(one, type) and issubclass(one, enum.Enum)
-        ]
-        if choices:
-            reason = f"should be one of {', '.join(member.value for member in choices[0])}"
+        for choices in (kind, *typing.get_args(kind)):
+            if isinstance(choices, type) and issubclass(choices, enum.Enum):
+                reason = f"should be one of {', '.join(member.value for member in choices)}"
         secret = key[-1:] == ("api_key",)
         yield key, f"{_dotted(key)}: {reason[0].lower()}{reason[1:]}" + ("" if secret else f" (it is {_show(value)})")
 

@@ -24,11 +24,16 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 @dataclass(frozen=True)
 class Document:
-    """A suite file as read: its values, and the line (from 1) of every key and list entry."""
+    """A suite file as read: its values, and the line (from 1) of every key and list entry.
+
+    Attributes:
+        unused: overrides of tasks that the file does not have.
+    """
 
     path: Path
     values: dict[str, Json]
     lines: Mapping[KeyPath, int]
+    unused: tuple[str, ...] = ()
 
     def place(self, key: KeyPath) -> str:
         """``FILE:LINE`` of a key, or of the nearest key around it that the file has."""
@@ -52,6 +57,19 @@ _Loader.add_implicit_resolver(
 )
 
 
+def top_keys(path: Path) -> set[str]:
+    """The keys at the top of a YAML file; none of what cannot be read, or is something else."""
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return set()
+    return {str(key.value) for key, _ in node.value} if isinstance(node, yaml.MappingNode) else set()
+
+
 def read_document(path: Path) -> Document:
     """Read a suite file.
 
@@ -69,6 +87,8 @@ def read_document(path: Path) -> Document:
             loader.dispose()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply: does an alias (*NAME) stand inside its own anchor?") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     except yaml.YAMLError as error:
@@ -93,7 +113,7 @@ def parse_value(text: str) -> Json:
     try:
         node = loader.get_single_node()
         return None if node is None else _construct(loader, node, (), {}, Path("the command line"))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return text  # a lone value with a colon or a bracket in it, such as a prompt
     finally:
         loader.dispose()

@@ -10,7 +10,7 @@ import msgspec
 
 from ..endpoint import Protocol, parse_url
 from ..errors import ConfigError
-from .settings import DeploymentSettings, ExecutionSettings, Limit, SuiteSettings
+from .settings import DeploymentSettings, EndpointSettings, ExecutionSettings, Limit, SuiteSettings
 from .suite import key_variable, settings_of
 
 BACKENDS = ("vllm", "triton", "ray", "nemo_framework", "hosted", "replay")
@@ -126,20 +126,31 @@ def resolve_serving(settings: EvalSettings, suite: SuiteSettings | None) -> Serv
     """
     suite = suite if suite is not None else settings_of(settings.overrides)
     launcher, backend = parse_backend(settings.backend) if settings.backend else (None, None)
-    target_url = suite.target.api_endpoint.url if suite.target else None
+    target = suite.target.api_endpoint if suite.target else EndpointSettings()
     if settings.model_url:
         base_url, protocol = parse_url(settings.model_url)
         return _hosted(base_url, protocol, settings.model_id, settings.api_key_env)
-    deploys = settings.model_path or suite.deployment is not None
-    if deploys and backend != "hosted":
+    backend = backend or (suite.deployment.type if suite.deployment else None)
+    if backend == "hosted" and settings.model_path:
+        raise ConfigError(
+            "--model-path deploys a model, but deployment.type is hosted: say with what, as --backend vllm"
+        )
+    if backend != "hosted" and (settings.model_path or suite.deployment is not None):
         return _deployed(settings, suite, launcher, backend)
-    if target_url:
-        base_url, protocol = parse_url(target_url)
-        kind = suite.target.api_endpoint.type if suite.target else None
-        protocol = Protocol(kind) if kind in ("chat", "completions") else protocol
-        model_id = suite.target.api_endpoint.model_id if suite.target else None
-        return _hosted(base_url, protocol, settings.model_id or model_id, settings.api_key_env or key_variable(suite))
+    if target.url:
+        base_url, _ = parse_url(target.url)
+        variable = settings.api_key_env or key_variable(suite)
+        return _hosted(base_url, _protocol(target), settings.model_id or target.model_id, variable)
     raise ConfigError("no model to evaluate: give --model-path=DIR_OR_HF_ID to deploy one, or --model-url URL")
+
+
+def _protocol(target: EndpointSettings) -> Protocol:
+    """What ``target.api_endpoint`` says in ``type``, or by the end of its URL."""
+    url = (target.url or "").rstrip("/")
+    written = next((protocol for protocol in Protocol if url.endswith(protocol.path)), None)
+    if target.type and written and target.type is not written:
+        raise ConfigError(f"target.api_endpoint.type is {target.type.value}, but its url ends in {written.path}")
+    return target.type or written or Protocol.CHAT
 
 
 def _hosted(base_url: str, protocol: Protocol, model_id: str | None, variable: str | None) -> Serving:
@@ -170,6 +181,7 @@ def _deployed(settings: EvalSettings, suite: SuiteSettings, launcher: str | None
         backend=deployment.type,
         launcher=place,
         deployment=deployment,
+        protocol=_protocol(suite.target.api_endpoint if suite.target else EndpointSettings()),
         execution=msgspec.structs.replace(execution, backend=place),
     )
 

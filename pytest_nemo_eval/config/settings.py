@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from ..chat import Json
+from ..endpoint import Protocol
 
 Positive = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -82,13 +83,14 @@ class EndpointSettings(Settings, frozen=True, kw_only=True):
         url: may end in /v1, /v1/chat/completions or /v1/completions.
         api_key: ``${NAME}``: the variable that holds the key. A key itself is refused.
         api_key_name: the same, written as NAME.
+        type: chat or completions; what the URL ends in by default, else chat. Deployed models obey too.
     """
 
     url: str | None = None
     model_id: str | None = None
     api_key: str | None = None
     api_key_name: str | None = None
-    type: str | None = None
+    type: Protocol | None = None
 
 
 class TargetSettings(Settings, frozen=True, kw_only=True):

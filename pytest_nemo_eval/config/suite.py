@@ -18,13 +18,14 @@ from .settings import DatasetSettings, SuiteSettings, TaskSettings
 
 SECTIONS = ("deployment", "execution", "evaluation", "target")
 _VARIABLE = re.compile(r"\$\{(?:oc\.env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
+_TASK = re.compile(r"evaluation\.tasks\.([^.=]+)")
 
 
 def read_suite(path: Path, overrides: Sequence[str] = ()) -> tuple[SuiteSettings, Document]:
     """Read a suite file and lay ``KEY=VALUE`` overrides over it.
 
     ``${NAME}`` in ``deployment``, ``execution``, ``target`` and a data set's path is the environment's; the paths of
-    data sets are taken from the file's folder.
+    data sets are taken from the file's folder. An override of a task that the file lacks is left out.
 
     Raises:
         ConfigError: what is wrong, with file and line.
@@ -33,15 +34,47 @@ def read_suite(path: Path, overrides: Sequence[str] = ()) -> tuple[SuiteSettings
     _spell_out(document.values)
     check_document(document)
     values = dict(document.values)
-    for override in overrides:
-        apply_override(values, override)
+    unused = _apply_all(values, overrides, path)
     _spell_out(values)
     _expand_sections(values, document)
     settings = convert_values(values, document, SuiteSettings)
     _refuse_literal_key(settings, document)
     tasks = tuple(_with_paths(task, path.parent) for task in settings.evaluation.tasks)
     evaluation = msgspec.structs.replace(settings.evaluation, tasks=tasks)
-    return msgspec.structs.replace(settings, evaluation=evaluation), replace(document, values=values)
+    return msgspec.structs.replace(settings, evaluation=evaluation), replace(document, values=values, unused=unused)
+
+
+def _apply_all(values: dict[str, Json], overrides: Sequence[str], path: Path) -> tuple[str, ...]:
+    """Lay overrides over a file's values; those of tasks that it does not have are returned."""
+    unused = []
+    for override in overrides:
+        task = task_of_override(override)
+        if task is not None and not _has_task(values, task):
+            unused.append(override)
+            continue
+        try:
+            apply_override(values, override)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+    return tuple(unused)
+
+
+def task_of_override(override: str) -> str | None:
+    """The task that an override changes, by name or index; None where it changes something else."""
+    match = _TASK.match(override)
+    return match[1] if match else None
+
+
+def _has_task(values: dict[str, Json], task: str) -> bool:
+    evaluation = values.get("evaluation")
+    tasks = evaluation.get("tasks") if isinstance(evaluation, dict) else None
+    if not isinstance(tasks, list):
+        return False
+    try:
+        _entry(tasks, task, task)
+    except ConfigError:
+        return False
+    return True
 
 
 def settings_of(overrides: Sequence[str]) -> SuiteSettings:
@@ -111,9 +144,23 @@ def _spell_out(values: dict[str, Json]) -> None:
 
 
 def _expand_sections(values: dict[str, Json], document: Document) -> None:
+    _refuse_variables_in_flags(values, document)
     for section in ("deployment", "execution", "target"):
         if section in values:
             values[section] = _expand(values[section], document)
+
+
+def _refuse_variables_in_flags(values: dict[str, Json], document: Document) -> None:
+    """A command line is seen by everybody: in the list of processes, the server's log and the Run."""
+    deployment = values.get("deployment")
+    flags = deployment.get("server_args") if isinstance(deployment, dict) else None
+    for name, value in flags.items() if isinstance(flags, dict) else ():
+        if isinstance(value, str) and "${" in value:
+            where = document.place(("deployment", "server_args", name))
+            raise ConfigError(
+                f"{where}: deployment.server_args.{name} holds a variable ({value}), but everybody can see a command "
+                "line: hand it to the server in deployment.environment"
+            )
 
 
 def _expand(value: Json, document: Document) -> Json:

@@ -57,13 +57,15 @@ class Broker:
                     deployment.failure = str(error)
                     self._stop(deployment)
                     raise
+            elif (death := _death(deployment)) is not None:
+                deployment.failure = death
+                self._stop(deployment)
+                raise DeploymentError(death)
             return deployment.address
 
     def diagnose(self, spec: DeploymentSpec) -> str | None:
         deployment = self._deployments.get(spec.key)
-        if deployment is None or deployment.server is None or deployment.server.poll() is None:
-            return None
-        return "the server died: " + describe_end(deployment.server, spec.command, deployment.log)
+        return _death(deployment) if deployment is not None else None
 
     def close(self) -> None:
         """End all servers. Idempotent; whoever waits for a start is sent away."""
@@ -108,3 +110,10 @@ class Broker:
     def _stop(deployment: _Deployment) -> None:
         if deployment.server is not None:
             deployment.server.stop()
+
+
+def _death(deployment: _Deployment) -> str | None:
+    """How a server ended; None while it runs, or before it does."""
+    if deployment.server is None or deployment.server.poll() is None:
+        return None
+    return "the server died: " + describe_end(deployment.server, deployment.spec.command, deployment.log)

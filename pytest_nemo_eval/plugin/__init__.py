@@ -64,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("html") and config.getoption("htmlpath", None):
         config.stash[html.TABLE] = html.HtmlTable()
         config.pluginmanager.register(config.stash[html.TABLE], "nemo_eval_html")
+    if not hasattr(config, "workerinput") and options.any_given(config):
+        options.read_settings(config)  # a mistake is told at once, and once
 
 
 def _warn_of_taken_flags(config: pytest.Config) -> None:
@@ -79,14 +81,22 @@ def _warn_of_taken_flags(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix not in (".yaml", ".yml"):
         return None
-    named = parent.session.isinitpath(file_path)
-    if not named and not any(file_path.match(pattern) for pattern in parent.config.getini("eval_files")):
+    matches = any(file_path.match(pattern) for pattern in parent.config.getini("eval_files"))
+    if not matches and not (parent.session.isinitpath(file_path) and _has_our_keys(file_path)):
         return None
     from .collection import SuiteFile
 
     suite: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
     suite.settings = options.read_settings(parent.config)
     return suite
+
+
+def _has_our_keys(path: Path) -> bool:
+    """Whether a file that was merely named is a suite, and not a YAML file of another plugin."""
+    from ..config.document import top_keys
+    from ..config.suite import SECTIONS
+
+    return not top_keys(path).isdisjoint(SECTIONS)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -97,6 +107,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist must have spoken before xdist says that it has collected
 def pytest_collection_finish(session: pytest.Session) -> None:
+    if options.TASKS_READ in session.config.stash:
+        from .checks import check_overrides
+
+        if not check_overrides(session):
+            return
     if session.config.getoption("collectonly") or not any(item.stash.get(EVALUATION, False) for item in session.items):
         return
     from .active import activate
@@ -110,6 +125,7 @@ def pytest_configure_node(node: Any) -> None:
 
     if CONTROLLER not in node.config.stash:
         node.config.stash[CONTROLLER] = Controller(node.config)
+        node.config.pluginmanager.register(node.config.stash[CONTROLLER], "nemo_eval_controller")
     node.workerinput.update(node.config.stash[CONTROLLER].workerinput())
 
 

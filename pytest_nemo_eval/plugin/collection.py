@@ -2,73 +2,86 @@
 
 from __future__ import annotations
 
-import contextlib
 import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from ..benchmarks import is_planned
-from ..config.cells import Cell, expand_cells
-from ..config.document import Document, KeyPath
-from ..config.options import EvalSettings, resolve_serving
-from ..config.settings import SuiteSettings, TaskSettings
+from ..config.cells import Cell
+from ..config.document import KeyPath
+from ..config.options import EvalSettings
+from ..config.settings import TaskSettings
 from ..config.suite import read_suite
-from ..errors import ConfigError, EvalError, GateFailure
-from ..evaluation import Rules, data_source, find_benchmark, gate_settings, names_of
-from ..gates import check_shares
+from ..errors import EvalError, GateFailure
+from .checks import Checks, check_names
+from .options import TASKS_READ
 from .outcome import SUITE_ITEM
 from .rules import RULES, rules_of
 from .runner import BenchmarkRunner
 from .serving import SUITE
 
+TASKS: KeyPath = ("evaluation", "tasks")
+CELL = "eval_cell"
+LAZY = ("eval_client", "eval_endpoint")
+"""Fixtures that deploy: pytest shall know of them, but leave it to ``run_benchmark`` when they are set up."""
+
 
 class SuiteFile(pytest.Module):
     """A YAML file of benchmarks.
 
-    A Module, because only that lets fixtures of every scope work: its module object is an empty one of our own.
+    A Module, because only that lets fixtures of every scope work: its module object is one of our own, with a test
+    function for each task. pytest makes the items of it, so that parametrized fixtures and ``pytest_generate_tests``
+    work as they do with tests in Python.
     """
 
     settings: EvalSettings
 
     def collect(self) -> Iterator[pytest.Item]:
         self.obj = types.ModuleType(self.path.stem)
+        self.obj.__file__ = str(self.path)
         try:
             suite, document = read_suite(self.path, self.settings.overrides)
             rules = rules_of(self.config, self.settings, self.path, suite.evaluation)
-            checks = _Checks(self.settings, document, rules[0])
-            cells = [
-                cell
-                for index, task in enumerate(suite.evaluation.tasks)
-                for cell in checks.cells(task, ("evaluation", "tasks", index))
-            ]
-            _check_suite(suite, cells, self.settings, self.path)
+            checks = Checks(self.settings, document, rules[0])
+            tasks = [checks.cells(task, (*TASKS, index)) for index, task in enumerate(suite.evaluation.tasks)]
+            checks.suite(suite, [cell for cells in tasks for cell in cells])
+            check_names(suite, document, self.config)
         except EvalError as error:
             raise self.CollectError(str(error)) from None
-        for cell in cells:
-            item = self._item(cell, suite, document.lines.get(("evaluation", "tasks"), 1))
-            item.stash[RULES] = rules
-            yield item
+        names = [task.name for task in suite.evaluation.tasks]
+        self.config.stash.setdefault(TASKS_READ, []).append((names, document.unused))
+        for index, cells in enumerate(tasks):
+            for item in self._items(cells):
+                item.stash[SUITE] = suite
+                item.stash[SUITE_ITEM] = True
+                item.stash[RULES] = rules
+                item.line = document.lines.get((*TASKS, index), 1)
+                yield item
 
-    def _item(self, cell: Cell, suite: SuiteSettings, line: int) -> pytest.Item:
-        item: SuiteItem = SuiteItem.from_parent(self, name=cell.id, callobj=_test_of(cell))
-        item.stash[SUITE] = suite
-        item.stash[SUITE_ITEM] = True
-        item.task = cell.task
-        item.line = line
-        for tag in cell.task.tags:
-            item.add_marker(tag)
-        return item
+    def istestfunction(self, obj: object, name: str) -> bool:
+        return True  # whatever the ini value python_functions says of names
+
+    def _items(self, cells: Sequence[Cell]) -> Iterator[SuiteItem]:
+        name, function = cells[0].name, _test_of(cells)
+        vars(self.obj).update({name: function, "pytest_generate_tests": _parametrization(cells)})
+        for tag in cells[0].task.tags:
+            self.config.addinivalue_line("markers", f"{tag}: a tag of suite files")
+        for item in self.ihook.pytest_pycollect_makeitem(collector=self, name=name, obj=function):
+            item.__class__ = SuiteItem  # pytest has no way to say which subclass of Function it shall make
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            item.task = parameters.get(CELL, cells[0]).task
+            item.fixturenames = [name for name in item.fixturenames if name not in LAZY]
+            for tag in item.task.tags:
+                item.add_marker(tag)
+            yield item
 
 
 class SuiteItem(pytest.Function):
     """One benchmark of a suite file."""
 
     task: TaskSettings
-    line: int = 1
+    line: int
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.line - 1, self.name
@@ -79,66 +92,22 @@ class SuiteItem(pytest.Function):
         return super().repr_failure(excinfo)
 
 
-@dataclass(frozen=True)
-class _Checks:
-    """Says of tasks what can be said before anything runs."""
+def _test_of(cells: Sequence[Cell]) -> Callable[..., None]:
+    """The test function of a task. It names what ``run_benchmark`` asks for later, in case that is parametrized."""
 
-    settings: EvalSettings
-    document: Document
-    rules: Rules
+    @pytest.mark.usefixtures(*LAZY, *([CELL] if cells[0].label else []))
+    def evaluate(run_benchmark: BenchmarkRunner, request: pytest.FixtureRequest) -> None:
+        run_benchmark.run(request.node.task)
 
-    def cells(self, task: TaskSettings, path: KeyPath) -> list[Cell]:
-        """A task's cells.
-
-        Raises:
-            ConfigError: a benchmark, metric, file or baseline that does not exist.
-        """
-        with _located(self.document, path):
-            cells = expand_cells(task)
-        for metric, gate in task.gates.items():
-            with _located(self.document, (*path, "gates", metric)):
-                gate_settings(msgspec.structs.replace(task, gates={metric: gate}), (), replace(self.rules, policy=None))
-        with _located(self.document, (*path, "validity")):
-            check_shares(task.validity)
-        with _located(self.document, path):
-            for cell in cells:
-                if not is_planned(cell.task.name):
-                    self._check(cell)
-        return cells
-
-    def _check(self, cell: Cell) -> None:
-        benchmark = find_benchmark(cell.task)
-        gate_settings(cell.task, names_of(cell.id, benchmark), self.rules)
-        if cell.task.dataset.path:
-            data_source(cell.task, benchmark, self.settings).check()
-
-
-@contextlib.contextmanager
-def _located(document: Document, path: KeyPath) -> Iterator[None]:
-    """What is wrong with a key says where the key stands."""
-    try:
-        yield
-    except EvalError as error:
-        raise ConfigError(f"{document.place(path)}: {error}") from None
-
-
-def _test_of(cell: Cell) -> Callable[[BenchmarkRunner], None]:
-    def evaluate(run_benchmark: BenchmarkRunner) -> None:
-        run_benchmark.run(cell.task)
-
-    evaluate.__name__ = cell.name
+    evaluate.__name__ = cells[0].name
     return evaluate
 
 
-def _check_suite(suite: SuiteSettings, cells: list[Cell], settings: EvalSettings, path: Path) -> None:
-    if not cells:
-        raise ConfigError(f"{path}: evaluation.tasks lists no benchmark: nothing would be evaluated")
-    names = [cell.id for cell in cells]
-    repeated = {name for name in names if names.count(name) > 1}
-    if repeated:
-        raise ConfigError(f"{path}: two tasks are called {min(repeated)}")
-    if suite.deployment is not None or suite.target is not None or settings.model_path or settings.model_url:
-        try:
-            resolve_serving(settings, suite)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
+def _parametrization(cells: Sequence[Cell]) -> Callable[[pytest.Metafunc], None]:
+    """The cells of a matrix are parameters; a module's own come first in an id."""
+
+    def generate(metafunc: pytest.Metafunc) -> None:
+        if cells[0].label:
+            metafunc.parametrize(CELL, cells, ids=[cell.label for cell in cells])
+
+    return generate

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .options import COMMAND_LINE
+
 if TYPE_CHECKING:
     from .judge import Judge
 
@@ -30,7 +32,13 @@ class Controller:
         self._failed = 0
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A worker's word of a file that could not be collected."""
+        """A worker's word of a file that could not be collected, or of what is wrong with the command line.
+
+        Raises:
+            pytest.UsageError: the latter; ends the session.
+        """
+        if report.nodeid == COMMAND_LINE:
+            raise pytest.UsageError(str(report.longrepr))
         self._broken_suites += report.failed and report.nodeid.endswith((".yaml", ".yml"))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -1,4 +1,4 @@
-"""Command line and ini-file: what there is, and how it becomes EvalSettings. Imports nothing but pytest."""
+"""Command line and ini-file: what there is, and how it becomes EvalSettings. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from ..config.options import EvalSettings
@@ -105,6 +107,7 @@ INI_ONLY = {
     "baselines": "the folder of saved baselines, from the rootdir (eval-baselines)",
     "python": "the interpreter of the environment that holds the model server, where it has one of its own",
 }
+OF_DEPLOYMENTS = ("served_model_name", "tensor_parallel_size", "max_model_len", "server_args", "deploy_timeout")
 NUMBERS = {
     "tensor_parallel_size": int,
     "max_model_len": int,
@@ -112,6 +115,10 @@ NUMBERS = {
     "concurrency": int,
     "deploy_timeout": float,
 }
+TASKS_READ = pytest.StashKey[list[tuple[list[str], tuple[str, ...]]]]()
+"""For each suite file: the names of its tasks, and the overrides that name none of them."""
+COMMAND_LINE = "the command line"
+SETTINGS: pytest.StashKey[EvalSettings] = pytest.StashKey()
 FILE_PATTERNS = ["eval_*.yaml", "eval_*.yml", "*.eval.yaml"]
 
 
@@ -160,14 +167,24 @@ def _is_free(parser: pytest.Parser, flag: str) -> bool:
         return False  # somebody's flag, which wants another kind of value
 
 
+def any_given(config: pytest.Config) -> bool:
+    """Whether the command line or the ini-file says anything to us."""
+    return any(True for _ in _given(config)) or bool(_dotted_ini_overrides(config))
+
+
 def read_settings(config: pytest.Config) -> EvalSettings:
     """The command line over the ini-file.
 
     Raises:
         pytest.UsageError: a value of the wrong kind, or options that contradict each other.
     """
+    if SETTINGS not in config.stash:
+        config.stash[SETTINGS] = _read(config)
+    return config.stash[SETTINGS]
+
+
+def _read(config: pytest.Config) -> EvalSettings:
     from ..config.options import EvalSettings, check_settings
-    from ..errors import ConfigError
 
     values = dict(_given(config))
     try:
@@ -180,9 +197,20 @@ def read_settings(config: pytest.Config) -> EvalSettings:
         values["overrides"] = (*_dotted_ini_overrides(config), *values.get("overrides", ()))
         settings = EvalSettings(**values)
         check_settings(settings)
+        if settings.model_url:
+            _refuse_deployment_flags(config)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     return settings
+
+
+def _refuse_deployment_flags(config: pytest.Config) -> None:
+    for option in OPTIONS:
+        if option.field in OF_DEPLOYMENTS and config.getoption(option.dest) is not None:
+            raise ConfigError(
+                f"{option.alias} is for models that are deployed, and --model-url (or eval_model_url of the ini-file) "
+                "names one that is served already: leave one of them out"
+            )
 
 
 def _given(config: pytest.Config) -> Iterator[tuple[str, Any]]:
@@ -199,8 +227,6 @@ def _given(config: pytest.Config) -> Iterator[tuple[str, Any]]:
 
 
 def _positive(field: str, text: str, kind: type[int] | type[float]) -> int | float:
-    from ..errors import ConfigError
-
     try:
         value = kind(text)
     except ValueError:
@@ -211,8 +237,6 @@ def _positive(field: str, text: str, kind: type[int] | type[float]) -> int | flo
 
 
 def _limit(text: str) -> int | float:
-    from ..errors import ConfigError
-
     try:
         value: int | float = int(text)
     except ValueError:
@@ -227,7 +251,6 @@ def _limit(text: str) -> int | float:
 
 def _pairs(entries: list[str] | tuple[()]) -> Mapping[str, Any]:
     from ..config.document import parse_value
-    from ..errors import ConfigError
 
     pairs: dict[str, Any] = {}
     for entry in entries:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_nemo_eval.config.document import parse_value, read_document
+from pytest_nemo_eval.config.document import parse_value, read_document, top_keys
 from pytest_nemo_eval.errors import ConfigError
 
 
@@ -61,6 +61,34 @@ def test_broken_files_say_where(tmp_path: Path, text: str, line: int, words: str
 def test_not_a_mapping(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="sections deployment"):
         read_document(write(tmp_path, "- a\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["evaluation: &a {tasks: [*a]}\n", "a: &a [*a]\n", "a: " + "[" * 5000 + "]" * 5000 + "\n"],
+    ids=["mapping", "list", "deep"],
+)
+def test_what_never_ends(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError, match=r"eval_it\.yaml: is nested too deeply"):
+        read_document(path)
+    assert parse_value(text.partition(": ")[2]) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("evaluation: {tasks: [a]}\ntarget: !own x\n", {"evaluation", "target"}),
+        ("- evaluation\n", set()),
+        ("evaluation: [\n", set()),
+        ("evaluation: 1\n---\ntarget: 2\n", set()),
+        ("", set()),
+        ("[" * 5000, set()),
+    ],
+)
+def test_keys_at_the_top(tmp_path: Path, text: str, keys: set[str]) -> None:
+    assert top_keys(write(tmp_path, text)) == keys
+    assert top_keys(tmp_path / "absent.yaml") == set()
 
 
 @given(st.text())

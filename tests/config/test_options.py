@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_nemo_eval.config.options import EvalSettings, check_settings, parse_backend, resolve_serving
+from pytest_nemo_eval import backends, launchers
+from pytest_nemo_eval.config.options import (
+    BACKENDS,
+    LAUNCHERS,
+    EvalSettings,
+    check_settings,
+    parse_backend,
+    resolve_serving,
+)
 from pytest_nemo_eval.config.settings import (
     DeploymentSettings,
     EndpointSettings,
@@ -96,6 +104,43 @@ def test_a_hosted_suite() -> None:
         "gpt-4",
         "OPENAI_API_KEY",
     )
+
+
+@pytest.mark.parametrize("deployment", [None, DeploymentSettings(model_path="/m")], ids=["hosted", "deployed"])
+@pytest.mark.parametrize(
+    ("kind", "end", "protocol"),
+    [
+        (None, "", Protocol.CHAT),
+        (None, "/chat/completions", Protocol.CHAT),
+        (None, "/completions/", Protocol.COMPLETIONS),
+        (Protocol.COMPLETIONS, "", Protocol.COMPLETIONS),
+        (Protocol.CHAT, "/chat/completions", Protocol.CHAT),
+    ],
+)
+def test_the_targets_protocol(
+    deployment: DeploymentSettings | None, kind: Protocol | None, end: str, protocol: Protocol
+) -> None:
+    target = TargetSettings(api_endpoint=EndpointSettings(url=f"http://h/v1{end}", type=kind))
+    assert resolve_serving(EvalSettings(), SuiteSettings(deployment=deployment, target=target)).protocol is protocol
+
+
+def test_a_type_that_contradicts_the_url() -> None:
+    target = TargetSettings(api_endpoint=EndpointSettings(url="http://h/v1/completions", type=Protocol.CHAT))
+    with pytest.raises(ConfigError, match="type is chat, but its url ends in /completions"):
+        resolve_serving(EvalSettings(), SuiteSettings(target=target))
+
+
+def test_a_deployment_that_is_hosted_elsewhere() -> None:
+    suite = SuiteSettings(deployment=DeploymentSettings(type="hosted"), target=HOSTED.target)
+    assert resolve_serving(EvalSettings(), suite).url == "https://api.openai.com/v1"
+    with pytest.raises(ConfigError, match=r"deployment\.type is hosted"):
+        resolve_serving(EvalSettings(model_path="/m"), suite)
+    assert resolve_serving(EvalSettings(model_path="/m", backend="vllm"), suite).backend == "vllm"
+
+
+def test_the_names_are_those_of_the_tables() -> None:
+    assert set(BACKENDS) == {*backends.BACKENDS, *backends.PLANNED, "hosted"}
+    assert set(LAUNCHERS) == {*launchers.LAUNCHERS, *launchers.PLANNED}
 
 
 def test_no_model_at_all() -> None:

@@ -55,6 +55,8 @@ def test_a_suite_as_typed_settings(tmp_path: Path) -> None:
         ("evaluation: {tasks: [{name: a, gates: {accuracy: {mni: 1}}}]}", "did you mean min?"),
         ("evaluation: {tasks: [{name: a, tier: advisry}]}", "should be one of critical, supporting, advisory"),
         ("evaluation: {tasks: gsm8k}", "evaluation.tasks should be a list"),
+        ("target: {api_endpoint: {type: completion}}", "api_endpoint.type: should be one of chat, completions"),
+        ("deployment: {server_args: {extra-token: '${SEC}'}}", "hand it to the server in deployment.environment"),
         ("target: {api_endpoint: {adapter_config: {}}}", "here it is: interceptors are set up by the fixture"),
     ],
 )
@@ -95,10 +97,19 @@ def test_a_list_of_tasks_as_the_page_types_it(tmp_path: Path) -> None:
     assert [task.name for task in suite.evaluation.tasks] == ["mmlu_pro", "gsm8k"]
 
 
-@pytest.mark.parametrize("override", ["port=1", "deployment.port", "evaluation.tasks.nosuch.repeats=1", "deployment=1"])
+@pytest.mark.parametrize("override", ["port=1", "deployment.port", "deployment.port.x=1", "deployment=1"])
 def test_overrides_that_lead_nowhere(tmp_path: Path, override: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"eval_it\.yaml"):
         read_suite(suite_file(tmp_path, GOOD), [override])
+
+
+@pytest.mark.parametrize("text", [GOOD, "deployment: {port: 1}\n"])
+def test_overrides_of_absent_tasks_are_told(tmp_path: Path, text: str) -> None:
+    absent = ("evaluation.tasks.nosuch.repeats=1", "evaluation.tasks.7.repeats=1")
+    suite, document = read_suite(suite_file(tmp_path, text), (*absent, "deployment.port=9000"))
+    assert suite.deployment is not None
+    assert suite.deployment.port == 9000
+    assert document.unused == absent
 
 
 def test_environment_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +120,15 @@ def test_environment_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("MODELS")
     with pytest.raises(ConfigError, match="MODELS is not set"):
         read_suite(tmp_path / "eval_it.yaml")
+
+
+def test_a_variable_for_the_servers_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEC", "of-a-test")
+    suite, _ = read_suite(suite_file(tmp_path, "deployment: {environment: {TOKEN: '${SEC}'}}\n"))
+    assert suite.deployment is not None
+    assert suite.deployment.environment == {"TOKEN": "of-a-test"}
+    with pytest.raises(ConfigError, match="everybody can see"):
+        settings_of(["deployment.server_args.extra-token=${SEC}"])
 
 
 def test_a_key_is_named_never_written(tmp_path: Path) -> None:

@@ -92,6 +92,15 @@ def test_a_server_that_dies_later_is_diagnosed(broker: Broker) -> None:
     assert "the server died: exit code 9" in (broker.diagnose(mortal) or "")
 
 
+def test_a_dead_server_is_not_lent(broker: Broker) -> None:
+    mortal = spec("--die-after", "0.5")
+    broker.acquire(mortal)
+    wait_for(lambda: broker.diagnose(mortal) is not None)
+    for _ in range(2):
+        with pytest.raises(DeploymentError, match="the server died: exit code 9"):
+            broker.acquire(mortal)
+
+
 def test_closing_sends_away_who_waits(broker: Broker, tmp_path: Path) -> None:
     caught: list[str] = []
 

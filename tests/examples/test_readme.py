@@ -92,7 +92,6 @@ def test_fixtures_are_named() -> None:
 
 def test_the_examples_are_collected(pytester: pytest.Pytester) -> None:
     shutil.copytree(ROOT / "example_suites" / "quickstart" / "data", pytester.path / "data")
-    pytester.makeini("[pytest]\nmarkers = nightly\n")
     (pytester.path / "eval_release.yaml").write_text(code("yaml"))
     (pytester.path / "test_release.py").write_text(code("python"))
     result = pytester.runpytest_subprocess("--co", "-q", "--strict-markers")

@@ -17,9 +17,10 @@ def collected(pytester: pytest.Pytester, *arguments: str) -> list[str]:
 
 
 def test_one_item_a_benchmark_and_cell(pytester: pytest.Pytester) -> None:
-    write_suite(pytester, task("plain"), task("several", more=MATRIX))
+    write_suite(pytester, task("plain"), task("plain-5.1:own"), task("several", more=MATRIX))
     assert collected(pytester) == [
         "eval_it.yaml::plain",
+        "eval_it.yaml::plain-5.1:own",
         "eval_it.yaml::several[0-1]",
         "eval_it.yaml::several[0-2]",
         "eval_it.yaml::several[0.7-1]",
@@ -42,10 +43,9 @@ def test_one_item_a_benchmark_and_cell(pytester: pytest.Pytester) -> None:
     ],
 )
 def test_selection(pytester: pytest.Pytester, arguments: list[str], names: list[str]) -> None:
-    pytester.makeini("[pytest]\nmarkers = nightly: once a day\n")
     write_suite(pytester, task("plain"), task("several", more=MATRIX), task("tagged", more="      tags: [nightly]\n"))
     pytester.makepyfile("def test_other():\n    pass\n")
-    found = collected(pytester, *arguments)
+    found = collected(pytester, "--strict-markers", *arguments)
     assert found == [f"eval_it.yaml::{name}" for name in names]
 
 
@@ -64,6 +64,45 @@ def test_selection(pytester: pytest.Pytester, arguments: list[str], names: list[
 def test_which_files_are_suites(pytester: pytest.Pytester, name: str, arguments: list[str], found: bool) -> None:
     write_suite(pytester, task(), name=name)
     assert collected(pytester, *arguments) == ([f"{name}::sums"] if found else [])
+
+
+@pytest.mark.parametrize("text", ["ok:\n  sub1: sub1\n", "[", "test_name: x\n---\nstages: []\n"])
+def test_named_files_of_other_plugins_are_left_alone(pytester: pytest.Pytester, text: str) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        class Theirs(pytest.File):
+            def collect(self):
+                yield TheirItem.from_parent(self, name="theirs")
+
+        class TheirItem(pytest.Item):
+            def runtest(self):
+                pass
+
+        def pytest_collect_file(parent, file_path):
+            if file_path.name == "test_simple.yaml":
+                return Theirs.from_parent(parent, path=file_path)
+        """
+    )
+    (pytester.path / "test_simple.yaml").write_text(text)
+    pytester.runpytest_subprocess("test_simple.yaml").assert_outcomes(passed=1)
+
+
+def test_names_of_the_users_own(pytester: pytest.Pytester) -> None:
+    """A fixture that brings them stands for its folder."""
+    head = "deployment: {type: own, model_path: m}\nexecution: {backend: cluster}\n"
+    folder = pytester.mkdir("folder")
+    write_suite(pytester, task(), head=head).rename(folder / "eval_it.yaml")
+    (pytester.path / "sums.jsonl").rename(folder / "sums.jsonl")
+    text = "import pytest\n" + "".join(
+        f"@pytest.fixture(scope='session')\ndef {name}(): ...\n" for name in ("eval_backend", "eval_launcher")
+    )
+    (folder / "conftest.py").write_text(text)
+    assert collected(pytester) == ["folder/eval_it.yaml::sums"]
+    (folder / "conftest.py").rename(pytester.mkdir("other") / "conftest.py")
+    result = pytester.runpytest_subprocess("--co", "other", "folder")
+    result.stdout.fnmatch_lines(["*type: there is no own; *need a fixture eval_backend in a conftest.py*"])
 
 
 @pytest.mark.parametrize(
@@ -85,6 +124,21 @@ def test_which_files_are_suites(pytester: pytest.Pytester, name: str, arguments:
             "target: {api_endpoint: {url: 'http://h/v1', api_key: sk-very-secret}}\nevaluation: {tasks: [gsm8k]}\n",
             "*eval_it.yaml:1: *api_key*",
         ),
+        (
+            "deployment:\n  model_path: m\n  type: vlm\nevaluation: {tasks: [gsm8k]}\n",
+            "*eval_it.yaml:3: deployment.type: there is no vlm; did you mean vllm?*",
+        ),
+        (
+            "execution: {backend: lokal}\nevaluation: {tasks: [gsm8k]}\n",
+            "*eval_it.yaml:1: execution.backend: there is no lokal; did you mean local?*",
+        ),
+        (
+            "target: {api_endpoint: {type: completion}}\nevaluation: {tasks: [gsm8k]}\n",
+            "*eval_it.yaml:1: *type: should be one of chat, completions*",
+        ),
+        ("evaluation:\n  tasks:\n    - name: gsm8k\n      tags: [a-b]\n", "*eval_it.yaml:4: the tag 'a-b' is no name*"),
+        ("evaluation:\n  tasks:\n    - name: gsm8k\n      tags: [_x]\n", "*eval_it.yaml:4: the tag '_x' is no name*"),
+        ("evaluation: &a {tasks: [*a]}\n", "*eval_it.yaml: is nested too deeply*"),
     ],
 )
 def test_a_typo_is_a_collection_error(pytester: pytest.Pytester, text: str, words: str) -> None:

@@ -143,6 +143,49 @@ def test_users_fixtures_of_every_scope_work_with_suite_files(pytester: pytest.Py
     }
 
 
+def test_parametrized_fixtures_and_generated_tests_with_suite_files(pytester: pytest.Pytester) -> None:
+    matrix = "      matrix: {repeats: [1, 2]}\n"
+    write_suite(pytester, task("sums:a-1"), task("cells", more=matrix), task("generated"))
+    with serving(right_up_to(7)) as fake:
+        pytester.makeconftest(
+            f"""
+            import pytest
+            from pytest_nemo_eval import Endpoint
+
+            @pytest.fixture(params=["one", "two"])
+            def eval_endpoint(request):
+                return Endpoint("{fake.url}", request.param)
+
+            @pytest.fixture(params=["plain", "sys"])
+            def interceptors(request):
+                async def mark(call, call_next):
+                    changed = [type(m)(m.role, request.param + " " + m.content) for m in call.messages]
+                    return await call_next(call.replace(messages=tuple(changed)))
+                return [mark]
+
+            @pytest.fixture(autouse=True, params=["auto"], scope="module")
+            def own(request):
+                assert request.module.__file__.endswith("eval_it.yaml")
+
+            def pytest_generate_tests(metafunc):
+                if metafunc.definition.name == "generated":
+                    metafunc.fixturenames.append("further")
+                    metafunc.parametrize("further", ["x"])
+            """
+        )
+        result = pytester.runpytest_subprocess("-v", "-n", "2", "-k", "not two or plain", "--eval-limit=1")
+    assert result.ret == 0, result.stdout.str()
+    places = [f"{model}-{chain}" for model in ("one", "two") for chain in ("plain", "sys")]
+    places.remove("two-sys")
+    ids = {line.split("eval_it.yaml::")[1].split()[0] for line in result.outlines if "PASS" in line or "MEAS" in line}
+    wanted = {f"sums:a-1[auto-{place}]" for place in places}
+    wanted |= {f"cells[{cell}-auto-{place}]" for cell in "12" for place in places}
+    assert ids == wanted | {f"generated[auto-{place}-x]" for place in places}
+    asked = {f"{request['model']}-{str(request['messages'][-1]['content']).split()[0]}" for request in fake.requests}
+    assert asked == set(places)
+    assert len(fake.requests) == 3 * (1 + 1 + 2 + 1)
+
+
 def test_parametrized_evaluations(pytester: pytest.Pytester) -> None:
     write_sums(pytester.path)
     pytester.makepyfile(

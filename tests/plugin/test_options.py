@@ -47,7 +47,7 @@ def test_a_conftest_keeps_a_flag_that_it_owns(pytester: pytest.Pytester, form: i
     result.stdout.fnmatch_lines(
         ["*--backend belong to somebody else here; those of pytest-nemo-eval are --eval-backend"]
     )
-    ours = pytester.runpytest_subprocess(*forms("--eval-backend", "nosuch")[form], "-W", "error")
+    ours = pytester.runpytest_subprocess(*forms("--eval-backend", "vllm")[form], "-W", "error")
     assert ours.ret == 1  # the test fails, since --backend is "none"; the warning ends nothing
 
 
@@ -57,10 +57,19 @@ def test_a_flag_of_theirs_without_a_value(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("--backend").assert_outcomes(passed=1, warnings=1)
 
 
+URL = "--model-url=http://127.0.0.1:9/v1"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--model-path=a", "--model-url=http://h/v1"],
+        [URL, "--served-model-name=a"],
+        [URL, "--tensor-parallel-size=2"],
+        [URL, "--max-model-len=2"],
+        [URL, "--eval-server-arg", "a=2"],
+        [URL, "--deploy-timeout=2"],
+        ["--eval-set", "deployment=&a [*a]"],
         ["--model-url=nonsense"],
         ["--backend=vlm"],
         ["--eval-limit=0"],
@@ -78,6 +87,32 @@ def test_what_makes_no_sense_is_a_usage_error(pytester: pytest.Pytester, argumen
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     result.stderr.fnmatch_lines(["ERROR: *"])
+
+
+@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "xdist"])
+@pytest.mark.parametrize("wrong", ["--eval-limit=abc", "--eval-set=evaluation.tasks.nosuch.repeats=1"])
+def test_a_mistake_beside_a_suite_file(pytester: pytest.Pytester, wrong: str, mode: tuple[str, ...]) -> None:
+    write_suite(pytester, task("some"))
+    write_suite(pytester, task("other"), name="eval_other.yaml")
+    result = pytester.runpytest_subprocess(URL, wrong, *mode)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    result.stderr.fnmatch_lines([f"ERROR: *{wrong.partition('=')[0]}*{wrong.rpartition('=')[2].strip('1')}*"])
+
+
+def test_an_override_of_one_files_task(pytester: pytest.Pytester) -> None:
+    write_suite(pytester, task("some"))
+    write_suite(pytester, task("other"), name="eval_other.yaml")
+    with serving(right_up_to(7)) as fake:
+        override = "--eval-set=evaluation.tasks.other.params.limit_samples=2"
+        assert pytester.runpytest_subprocess(f"--model-url={fake.url}", override).ret == 0
+    assert len(fake.requests) == 10 + 2
+
+
+def test_ini_values_of_deployments_are_no_mistake(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\neval_max_model_len = 2048\neval_deploy_timeout = 60\n")
+    pytester.makepyfile("def test_it(eval_settings): assert eval_settings.max_model_len == 2048")
+    pytester.runpytest_subprocess(URL).assert_outcomes(passed=1)
 
 
 def test_ini_values(pytester: pytest.Pytester) -> None:
