@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Union
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]  # noqa: UP007  a recursive alias cannot be written with | in 3.10
 else:
     Json = Any  # msgspec knows no recursive types: as it runs, what came out of JSON or YAML is taken as it is
+
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -94,3 +100,17 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
     def replace(self, **changes: object) -> Response:
         return msgspec.structs.replace(self, **changes)
+
+
+def decode_json(content: bytes) -> Json:
+    """JSON as programs write it: half of a surrogate pair becomes U+FFFD, and NaN null.
+
+    Raises:
+        ValueError: not JSON.
+    """
+    text = _ESCAPE.sub(lambda found: r"\ufffd" if found["half"] else found[0], content.decode("utf-8-sig"))
+    try:
+        value: Json = json.loads(text, parse_constant=lambda name: None if name == "NaN" else float(name))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import json
 import os
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -14,6 +16,11 @@ KEY_VARIABLES = {
     "api.openai.com": ("OPENAI_API_KEY",),
 }
 """The environment variables that usually hold the key of a known host, in order."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SHOWN_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_SHORTEST_KEY = 8
+"""Shorter keys are placeholders of local servers (EMPTY, none), and words that replies may hold."""
 
 
 class Protocol(str, enum.Enum):
@@ -28,19 +35,39 @@ class Protocol(str, enum.Enum):
 
 
 class Secret:
-    """A key that shows itself only to ``reveal()``: its repr, its str and pickles hold nothing."""
+    """A key that shows itself only to ``reveal()``: its repr, its str and pickles hold nothing.
 
-    __slots__ = ("_value",)
+    White space around it, such as a file's last line break, is no part of it.
+
+    Raises:
+        ConfigError: characters that no HTTP header takes.
+    """
+
+    __slots__ = ("_forms", "_value")
 
     def __init__(self, value: str) -> None:
-        self._value = value
+        self._value = value.strip()
+        if not (self._value.isascii() and self._value.isprintable()):
+            raise ConfigError("the endpoint's key holds a line break or a character beyond ASCII: copy it anew")
+        escaped = json.dumps(self._value)[1:-1]
+        forms = {self._value, escaped, escaped.replace("/", "\\/")}  # as it is, and as JSON may write it
+        self._forms = sorted(forms - {""}, key=len, reverse=True)
 
     def reveal(self) -> str:
         return self._value
 
     def redact(self, text: str) -> str:
         """``text`` without the key, for words that came from elsewhere (a server's error, a log)."""
-        return text.replace(self._value, "[key]") if self._value else text
+        for form in self._forms:
+            text = text.replace(form, "[key]")
+        return text
+
+    def redact_content(self, content: bytes) -> bytes:
+        """What a server sent without the key; a placeholder of under 8 characters stays, since replies may hold it."""
+        if len(self._value) >= _SHORTEST_KEY:
+            for form in self._forms:
+                content = content.replace(form.encode(), b"[key]")
+        return content
 
     def __repr__(self) -> str:
         return "Secret(...)"
@@ -100,14 +127,21 @@ def find_key(base_url: str, variable: str | None) -> Secret | None:
     """The key of an endpoint, out of ``variable``, else out of the usual variables of a known host.
 
     Raises:
-        ConfigError: ``variable`` is named and not set.
+        ConfigError: ``variable`` is no variable's name or is not set, or what it holds is no key; never shows a key.
     """
+    if variable is not None and not _VARIABLE.fullmatch(variable):
+        raise ConfigError(
+            "what should name the environment variable of the endpoint's key is no such name (it is not shown here, "
+            "since it may be the key itself): put the key into a variable, and give that variable's name"
+        )
+    names = KEY_VARIABLES.get(urlsplit(base_url).hostname or "", ()) if variable is None else (variable,)
+    for name in names:
+        if os.environ.get(name, "").strip():
+            try:
+                return Secret(os.environ[name])
+            except ConfigError as error:
+                raise ConfigError(f"the environment variable {name}: {error}") from None
     if variable is not None:
-        value = os.environ.get(variable, "")
-        if not value:
-            raise ConfigError(f"the environment variable {variable}, which should hold the endpoint's key, is not set")
-        return Secret(value)
-    for name in KEY_VARIABLES.get(urlsplit(base_url).hostname or "", ()):
-        if os.environ.get(name):
-            return Secret(os.environ[name])
+        shown = f"variable {variable}" if _SHOWN_VARIABLE.fullmatch(variable) else "variable (its name is not shown)"
+        raise ConfigError(f"the environment {shown}, which should hold the endpoint's key, is not set")
     return None

@@ -6,7 +6,7 @@
     ├── DeploymentError            a server could not be started, or died
     ├── EndpointError              the endpoint did not answer, or not usefully
     │   ├── RejectedRequestError   it refused this request (400, 413, 422): an error of one sample
-    │   └── AccessError            it refuses every request (401, 403, 404): ends the benchmark
+    │   └── AccessError            it refuses every request (401, 403; 404 from the first on): ends the benchmark
     ├── ScorerError                a scorer could not rule
     ├── EvaluationError            a benchmark could not be finished: too many errored samples
     └── BrokenSetupError           a benchmark was finished, and its replies show that the set-up is broken

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_nemo_eval.endpoint import Endpoint, Protocol, Secret, find_key, parse_url
 from pytest_nemo_eval.errors import ConfigError
+from tests.leaks import parts_shown
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -53,6 +54,50 @@ def test_a_named_variable_must_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY")
     with pytest.raises(ConfigError, match="MY_KEY"):
         find_key("https://h/v1", "MY_KEY")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", " ", "\t \n"])
+def test_white_space_around_a_key_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    monkeypatch.setenv("MY_KEY", f" sk-0123456789{ending}")
+    monkeypatch.setenv("OPENAI_API_KEY", f"sk-0123456789{ending}")
+    assert revealed(find_key("https://h/v1", "MY_KEY")) == "sk-0123456789"
+    assert revealed(find_key("https://api.openai.com/v1", None)) == "sk-0123456789"
+
+
+@pytest.mark.parametrize("key", ["sk-0123456789ü", "sk-0123456789\nsecond", "\u200bsk-0123456789", "sk-0123456789\x7f"])
+def test_what_is_no_key_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(ConfigError, match="MY_KEY: the endpoint's key holds") as caught:
+        find_key("https://h/v1", "MY_KEY")
+    assert parts_shown("sk-0123456789", str(caught.value)) == set()
+    with pytest.raises(ConfigError, match="copy it anew"):
+        Secret(key)
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+    monkeypatch.setenv("MY_KEY", empty)
+    monkeypatch.setenv("OPENAI_API_KEY", empty)
+    with pytest.raises(ConfigError, match="MY_KEY, which should hold the endpoint's key, is not set"):
+        find_key("https://h/v1", "MY_KEY")
+    assert find_key("https://api.openai.com/v1", None) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["sk-0123456789abcdef", "nvapi-0123456789abcdef", "hf_0123456789abcdef", "a" * 40, "A" * 65, "0123456789", "$"],
+)
+def test_a_key_in_place_of_its_variable_is_not_shown(key: str) -> None:
+    with pytest.raises(ConfigError, match="not shown") as caught:
+        find_key("https://h/v1", key)
+    assert key not in str(caught.value)
+    assert parts_shown(key, str(caught.value)) == set()
+
+
+def test_json_may_write_a_key_in_another_way() -> None:
+    secret = Secret('sk-01/23"456')
+    assert secret.redact_content(rb'["sk-01/23\"456", "sk-01\/23\"456", "sk-01"]') == b'["[key]", "[key]", "sk-01"]'
+    assert Secret("EMPTY").redact_content(b"it is EMPTY") == b"it is EMPTY"
 
 
 def revealed(secret: Secret | None) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 
+import aiohttp
 import anyio
 import httpx
 import msgspec
@@ -52,13 +54,14 @@ class Client:
         self.pool = pool
         self.retry = retry
         self.timeout = timeout
+        self._answered = False
         self._send = chain(self.interceptors, self._send_with_retries)
 
     async def send(self, request: Request) -> Response:
         """The endpoint's answer, through the interceptors. To be awaited on the pool's loop.
 
         Raises:
-            RejectedRequestError: HTTP 400, 413 or 422. AccessError: 401, 403, 404.
+            RejectedRequestError: HTTP 400, 413 or 422, or 404 once others were answered. AccessError: 401, 403, 404.
             EndpointError: no usable answer after all retries.
         """
         return await self._send(request)
@@ -90,19 +93,22 @@ class Client:
 
     async def _attempt(self, request: Request, body: bytes) -> Response:
         start = time.perf_counter()
-        reply = await self._post(self._url(request), body, request)
+        url = self._url(request)
+        reply = await self._post(url, body, request)
+        content = _without_key(self.endpoint, reply.content)
         if reply.status_code == 200:
             try:
-                return decode_response(reply.content, time.perf_counter() - start)
+                response = decode_response(content, time.perf_counter() - start)
             except EndpointError as error:
                 raise _RetriableError(str(error)) from None
-        words = f"HTTP {reply.status_code}: {self._redact(decode_error(reply.content))}"
+            self._answered = True
+            return response
+        words = f"HTTP {reply.status_code}: {_redact(self.endpoint, decode_error(content))}"
         if reply.status_code in RETRIED_STATUSES:
             raise _RetriableError(words, asked_wait(reply.headers.get("retry-after")))
-        where = self._url(request)
-        if reply.status_code in (401, 403, 404):
-            raise AccessError(f"{where} refuses requests: {words}{_advice(reply.status_code, self.endpoint)}")
-        raise RejectedRequestError(f"{where} refused the request: {words}")
+        if reply.status_code in (401, 403) or (reply.status_code == 404 and not self._answered):
+            raise AccessError(f"{url} refuses requests: {words}{_advice(reply.status_code, self.endpoint)}")
+        raise RejectedRequestError(f"{url} refused the request: {words}{_template_advice(words)}")
 
     async def _post(self, url: str, body: bytes, request: Request) -> httpx.Response:
         try:
@@ -115,14 +121,14 @@ class Client:
                 )
         except TimeoutError:
             raise _RetriableError(f"no answer within {self.timeout:g} s") from None
-        except (httpx.HTTPError, OSError) as error:
-            raise _RetriableError(self._redact(f"{type(error).__name__}: {error}")) from None
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise _RetriableError(_in_words(self.endpoint, error)) from None
+        except Exception as error:  # what cannot be sent: a header's characters, a proxy of an unknown kind
+            words = _in_words(self.endpoint, error)
+            raise EndpointError(f"the request to {url} could not be sent: {words}") from None
 
     def _url(self, request: Request) -> str:
         return self.endpoint.base_url + request.protocol.path
-
-    def _redact(self, text: str) -> str:
-        return self.endpoint.api_key.redact(text) if self.endpoint.api_key else text
 
 
 async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> list[str]:
@@ -134,18 +140,40 @@ async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> 
     url = f"{endpoint.base_url}/models"
     try:
         reply = await pool.http.get(url, headers=_key_header(endpoint), timeout=timeout)
-    except (httpx.HTTPError, OSError) as error:
-        raise EndpointError(f"{url} cannot be reached: {type(error).__name__}: {error}") from None
+    except Exception as error:  # httpx's, aiohttp's, the system's, or of what cannot be sent
+        raise EndpointError(f"{url} cannot be reached: {_in_words(endpoint, error)}") from None
+    content = _without_key(endpoint, reply.content)
     if reply.status_code != 200:
-        words = decode_error(reply.content)
-        words = endpoint.api_key.redact(words) if endpoint.api_key else words
+        words = _redact(endpoint, decode_error(content))
         kind = AccessError if reply.status_code in (401, 403) else EndpointError
         raise kind(f"{url} answers HTTP {reply.status_code}: {words}{_advice(reply.status_code, endpoint)}")
-    return decode_model_ids(reply.content)
+    return decode_model_ids(content)
 
 
 def _key_header(endpoint: Endpoint) -> dict[str, str]:
     return {"authorization": f"Bearer {endpoint.api_key.reveal()}"} if endpoint.api_key else {}
+
+
+def _without_key(endpoint: Endpoint, content: bytes) -> bytes:
+    return endpoint.api_key.redact_content(content) if endpoint.api_key else content
+
+
+def _redact(endpoint: Endpoint, text: str) -> str:
+    return endpoint.api_key.redact(text) if endpoint.api_key else text
+
+
+def _in_words(endpoint: Endpoint, error: Exception) -> str:
+    """A library's error without the key, and without the credentials of a proxy's URL."""
+    return re.sub(r"://[^/\s]*@", "://", _redact(endpoint, f"{type(error).__name__}: {error}"))
+
+
+def _template_advice(words: str) -> str:
+    if "chat template" not in words.casefold():
+        return ""
+    return (
+        " (the model has no chat template: ask for completions, with a URL that ends in /v1/completions or "
+        "target.api_endpoint.type: completions, or give the server a template)"
+    )
 
 
 def _advice(status: int, endpoint: Endpoint) -> str:

@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from ..chat import Response, Usage
+from ..chat import Response, Usage, decode_json
 from ..errors import EndpointError
 
 
@@ -46,9 +46,9 @@ def decode_response(content: bytes, seconds: float) -> Response:
         EndpointError: not JSON, or of another shape.
     """
     try:
-        completion = _completion.decode(content)
+        completion = _decode_completion(content)
         choice = completion.choices[0]
-    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError) as error:
+    except (msgspec.MsgspecError, ValueError, IndexError) as error:
         shown = content[:200].decode("utf-8", "replace")
         raise EndpointError(f"the answer is not a completion ({error}): {shown!r}") from None
     message = choice.message or _Message(content=choice.text)
@@ -66,6 +66,13 @@ def decode_response(content: bytes, seconds: float) -> Response:
     )
 
 
+def _decode_completion(content: bytes) -> _Completion:
+    try:
+        return _completion.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return msgspec.convert(decode_json(content), _Completion)
+
+
 def _text(content: str | list[_Part] | None) -> str:
     if isinstance(content, list):
         return "".join(part.text for part in content)
@@ -75,8 +82,8 @@ def _text(content: str | list[_Part] | None) -> str:
 def decode_error(content: bytes) -> str:
     """A server's own words on why it refused, at most 500 characters."""
     try:
-        body = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        body = decode_json(content)
+    except ValueError:
         return content[:500].decode("utf-8", "replace").strip()
     inner = body.get("error", body) if isinstance(body, dict) else body
     message = inner.get("message", inner.get("detail", inner)) if isinstance(inner, dict) else inner
@@ -90,8 +97,7 @@ def decode_model_ids(content: bytes) -> list[str]:
         EndpointError: another shape.
     """
     try:
-        body = msgspec.json.decode(content, type=dict[str, object])
-        entries = cast("list[dict[str, object]]", body["data"])
-        return [str(entry["id"]) for entry in entries]
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError) as error:
+        body = cast("dict[str, list[dict[str, object]]]", decode_json(content))
+        return [str(entry["id"]) for entry in body["data"]]
+    except (ValueError, KeyError, TypeError) as error:
         raise EndpointError(f"the answer of /models is not a list of models: {error!r}") from None

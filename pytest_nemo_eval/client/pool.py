@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from httpx_aiohttp import AiohttpTransport
+
+from .transport import Transport
 
 T = TypeVar("T")
 
@@ -35,8 +36,7 @@ class Pool:
     def http(self) -> httpx.AsyncClient:
         """The HTTP client; to be used on the loop."""
         if self._http is None:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=30.0)
-            self._http = httpx.AsyncClient(transport=AiohttpTransport(limits=limits), follow_redirects=False)
+            self._http = httpx.AsyncClient(transport=Transport(), follow_redirects=False)
         return self._http
 
     def close_connections(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 60.0
@@ -30,9 +32,18 @@ class RetryPolicy:
 
 
 def asked_wait(header: str | None) -> float | None:
-    """``Retry-After`` in seconds; None without one, or where it is a date."""
+    """``Retry-After``, seconds or a date, in seconds from now; None without one."""
     try:
         seconds = float(header) if header else None
     except ValueError:
-        return None
+        return _seconds_until(header or "")
     return seconds if seconds is not None and 0 <= seconds < float("inf") else None
+
+
+def _seconds_until(date: str) -> float | None:
+    try:
+        asked = parsedate_to_datetime(date)
+        asked = asked if asked.tzinfo else asked.replace(tzinfo=timezone.utc)
+        return max(0.0, (asked - datetime.now(timezone.utc)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):  # the parser's own, of what is no date
+        return None

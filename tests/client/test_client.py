@@ -15,13 +15,6 @@ from tests.fake_endpoint import FakeEndpoint, Reply, serving
 QUICK = RetryPolicy(retries=3, first_wait=0.01)
 
 
-@pytest.fixture
-def pool() -> Iterator[Pool]:
-    pool = Pool()
-    yield pool
-    pool.close()
-
-
 def client_of(fake: FakeEndpoint, pool: Pool) -> Client:
     endpoint = Endpoint(fake.url, "fake-model", api_key=Secret("sk-secret"))
     return Client(endpoint, [], pool, QUICK, timeout=5)
@@ -62,6 +55,8 @@ def test_completions(pool: Pool) -> None:
         Reply(content=b'{"choices": [{"index": 0}]}'),
         Reply(content=b"[1]"),
         Reply(content=b"\xff\xfe"),
+        Reply(content=b"[" * 100_000),
+        Reply(content=b'{"choices": ["\\ud83d"]}'),
     ],
 )
 def test_what_passes_is_asked_again(pool: Pool, broken: Reply) -> None:
@@ -94,6 +89,46 @@ def test_what_is_refused_is_not_asked_again(pool: Pool, status: int, kind: type[
         pool.close_connections()
     assert len(fake.requests) == 1
     assert "sk-secret" not in str(caught.value)
+
+
+def test_one_404_among_answers_is_of_its_request(pool: Pool) -> None:
+    replies: Iterator[Reply | str] = iter([Reply(status=404), "fine", Reply(status=404), Reply(status=401), "fine"])
+    with serving(lambda _: next(replies)) as fake:
+        client = client_of(fake, pool)
+        with pytest.raises(AccessError, match="--model-id"):
+            client.ask("?")
+        assert client.ask("?").text == "fine"
+        with pytest.raises(RejectedRequestError, match="HTTP 404"):
+            client.ask("?")
+        with pytest.raises(AccessError):
+            client.ask("?")
+        pool.close_connections()
+
+
+@pytest.mark.parametrize("words", ["you must provide a chat template", "tokenizer has no CHAT TEMPLATE set"])
+def test_a_model_without_a_chat_template(pool: Pool, words: str) -> None:
+    with serving(lambda _: Reply(status=400, content=words.encode())) as fake:
+        with pytest.raises(RejectedRequestError, match=rf"{words} \(.*/v1/completions.*type: completions"):
+            client_of(fake, pool).ask("?")
+        pool.close_connections()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (rb"\ud83d 42", "\ufffd 42"),
+        (rb"\ude00 42", "\ufffd 42"),
+        (rb"\uD83D\uD83D\ude00", "\ufffd\U0001f600"),
+        (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
+        (rb"\ud83d\u0041", "\ufffdA"),
+    ],
+)
+def test_half_a_surrogate_pair_is_an_answer(pool: Pool, text: bytes, expected: str) -> None:
+    content = b'{"choices": [{"message": {"content": "' + text + b'"}, "logprobs": [NaN, -Infinity]}]}'
+    with serving(lambda _: Reply(content=content)) as fake:
+        assert client_of(fake, pool).ask("?").text == expected
+        pool.close_connections()
+    assert len(fake.requests) == 1
 
 
 def test_nobody_there(pool: Pool) -> None:
