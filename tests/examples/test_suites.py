@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pytest_nemo_eval.datasets.files import read_rows
+from tests.fake_endpoint import serving
+from tests.shared_data import text
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "example_suites"
+QUICKSTART = EXAMPLES / "quickstart" / "data"
 PAGE = sorted((EXAMPLES / "deployment_page").glob("*.yaml"))
 ITEMS = {
     "slurm_with_deployment.yaml": ["mmlu_pro"],
@@ -48,3 +53,26 @@ def test_what_this_version_cannot_run_says_so(pytester: pytest.Pytester, word: s
 
 def test_the_quickstart(pytester: pytest.Pytester) -> None:
     assert items(pytester, EXAMPLES / "quickstart") == ["capitals", "opposites", "test_plurals"]
+
+
+def test_the_release_gate(pytester: pytest.Pytester) -> None:
+    """Both commands of its README: a model beside itself is GO, and beside a better one NO-GO."""
+    folder = EXAMPLES / "release_gate"
+    assert items(pytester, folder) == ["capitals", "opposites"]
+    rows = [row for name in ("capitals", "opposites") for row in read_rows(QUICKSTART / f"{name}.jsonl")]
+    answers = {text(row["question"]): text(row["answer"]).partition("|")[0] for row in rows}
+
+    def right(question: str) -> str:
+        return f"It is {next(answer for asked, answer in answers.items() if question.startswith(asked))}."
+
+    places = (f"--eval-output={pytester.path / 'runs'}", "-o", f"eval_baselines={pytester.path / 'saved'}")
+    later = ("--eval-baseline=last", f"--eval-policy={folder / 'policy.yaml'}")
+    with serving(right) as good, serving(lambda question: f"Why {len(question)}?") as bad:
+        first = pytester.runpytest_subprocess(
+            f"--model-url={good.url}", str(folder), "--eval-save-baseline=last", *places
+        )
+        same = pytester.runpytest_subprocess(f"--model-url={good.url}", str(folder), *later, *places)
+        worse = pytester.runpytest_subprocess(f"--model-url={bad.url}", str(folder), *later, *places)
+    assert (first.ret, same.ret, worse.ret) == (0, 0, 1)
+    same.stdout.fnmatch_lines(["verdict: GO*"])
+    worse.stdout.fnmatch_lines(["verdict: NO-GO*", "*capitals (critical): missed *"])
