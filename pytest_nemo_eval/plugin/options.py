@@ -169,7 +169,7 @@ def _is_free(parser: pytest.Parser, flag: str) -> bool:
 
 def any_given(config: pytest.Config) -> bool:
     """Whether the command line or the ini-file says anything to us."""
-    return any(True for _ in _given(config)) or bool(_dotted_ini_overrides(config))
+    return any(True for _ in _given(config)) or bool(dotted_keys(config.getoption("override_ini", None)))
 
 
 def read_settings(config: pytest.Config) -> EvalSettings:
@@ -194,7 +194,7 @@ def _read(config: pytest.Config) -> EvalSettings:
         if "limit" in values:
             values["limit"] = _limit(values["limit"])
         values["server_args"] = _pairs(values.get("server_args", ()))
-        values["overrides"] = (*_dotted_ini_overrides(config), *values.get("overrides", ()))
+        values["overrides"] = (*dotted_keys(config.getoption("override_ini", None)), *values.get("overrides", ()))
         settings = EvalSettings(**values)
         check_settings(settings)
         if settings.model_url:
@@ -265,7 +265,3 @@ def _pairs(entries: list[str] | tuple[()]) -> Mapping[str, Any]:
 def dotted_keys(entries: list[str] | None) -> list[str]:
     """Of pytest's ``-o`` entries those that override a suite file, as users of NeMo's launcher type them."""
     return [entry for entry in entries or () if entry.startswith(SECTIONS)]
-
-
-def _dotted_ini_overrides(config: pytest.Config) -> list[str]:
-    return dotted_keys(config.getoption("override_ini", None))
