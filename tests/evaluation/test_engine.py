@@ -171,7 +171,22 @@ def test_the_journal_has_each_sample_before_the_next_is_asked(pool: Pool) -> Non
     assert seen == [("q0", 0, 0), ("q1", 1, 1), ("q2", 2, 2)]
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+def test_one_page_that_is_not_found_among_answers_is_an_error_of_its_sample(pool: Pool) -> None:
+    with serving(lambda question: Reply(status=404) if question == "q2" else "yes") as fake:
+        bench = Bench(job_of(6, max_errors=1), pool, fake.url)
+        results = bench.run()
+    assert [result.sample_id for result in results if result.error] == ["2"]
+
+
+def test_a_model_that_is_not_found_ends_it_at_once(pool: Pool) -> None:
+    with serving(lambda _: Reply(status=404)) as fake:
+        bench = Bench(job_of(6, max_errors=6), pool, fake.url)
+        with pytest.raises(AccessError, match="refuses requests"):
+            bench.run()
+    assert questions(fake) == ["q0"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
 def test_an_endpoint_that_refuses_all_ends_it_at_once(pool: Pool, status: int) -> None:
     with serving(lambda question: Reply(status=status) if question == "q2" else "yes") as fake:
         bench = Bench(job_of(6, max_errors=6), pool, fake.url)
