@@ -76,6 +76,42 @@ def column(row: Row, index: int, *names: str) -> Json:
     )
 
 
+def as_text(value: Json, where: str) -> str:
+    """Text, or a number or truth value as text.
+
+    Raises:
+        DatasetError: a list or an object, which would be asked, or taken for right, as Python writes it.
+    """
+    if value is None or isinstance(value, (list, dict)):
+        raise DatasetError(
+            f"{where} should be a text, not {str(value)[:60]} (dataset.fields may reach into objects: "
+            "{question: doc.question})"
+        )
+    return str(value)
+
+
+def text_column(row: Row, index: int, *names: str, chat: bool = False) -> str:
+    """The text of the first of these columns that the row has a value in.
+
+    Args:
+        chat: whether it may be a list of chat messages; the last user turn counts then.
+
+    Raises:
+        DatasetError: there is none, or it is no text.
+    """
+    value = column(row, index, *names)
+    if chat and isinstance(value, list):
+        value = _last_question(value) or value
+    return as_text(value, f"row {index + 1}: {' or '.join(names)}")
+
+
+def _last_question(messages: list[Json]) -> str | None:
+    turns = [(turn.get("role"), turn.get("content")) for turn in messages if isinstance(turn, dict)]
+    if len(turns) != len(messages) or not all(isinstance(content, str) for _, content in turns):
+        return None
+    return next((str(content) for role, content in reversed(turns) if role == "user"), None)
+
+
 def row_id(row: Row, index: int, *names: str) -> str:
     """The first of these columns that the row has a value in, else the row's number, from 0."""
-    return next((str(row[name]) for name in names if row.get(name) is not None), str(index))
+    return next((str(row[name]) for name in names if row.get(name) not in (None, "")), str(index))

@@ -9,7 +9,7 @@ from ..datasets.files import Row
 from ..errors import ConfigError
 from ..samples import Sample
 from ..scorers import Scorer
-from .base import Benchmark, Generation, column, row_id
+from .base import Benchmark, Generation, row_id, text_column
 
 
 def custom_benchmark(name: str, prompt: str, scorer: Scorer, cluster: str | None = None) -> Benchmark:
@@ -28,12 +28,12 @@ def custom_benchmark(name: str, prompt: str, scorer: Scorer, cluster: str | None
     columns = _columns(name, prompt)
 
     def make_sample(row: Row, index: int) -> Sample:
-        values = {wanted: column(row, index, wanted) for wanted in columns}
+        values = {wanted: text_column(row, index, wanted, chat=True) for wanted in columns}
         choices = row.get("choices") or row.get("options")
         return Sample(
             id=row_id(row, index, "id"),
             input=prompt.format(**values),
-            target=str(column(row, index, "answer", "target")),
+            target=text_column(row, index, "answer", "target"),
             choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
             category=str(row.get("category") or ""),
             cluster=str(column(row, index, cluster)) if cluster else "",

@@ -9,7 +9,7 @@ from ..datasets import HubDataset
 from ..datasets.files import Row
 from ..samples import Sample
 from ..scorers import create_scorer
-from .base import Benchmark, Generation, column, row_id
+from .base import Benchmark, Generation, row_id, text_column
 
 DATA = HubDataset(
     id="openai/gsm8k",
@@ -22,10 +22,10 @@ DATA = HubDataset(
 
 def make_sample(row: Row, index: int) -> Sample:
     """A row of the data set: question, and an answer that ends in ``#### NUMBER`` (or is a number)."""
-    answer = str(column(row, index, "answer", "target"))
+    answer = text_column(row, index, "answer", "target")
     return Sample(
-        id=row_id(row, index, "id"),
-        input=str(column(row, index, "question", "prompt")).strip(),
+        id=row_id(row, index, "id", "sample_id", "question_id"),
+        input=text_column(row, index, "question", "prompt", chat=True).strip(),
         target=answer.rpartition("####")[2].strip(),
         metadata={"solution": answer},
     )

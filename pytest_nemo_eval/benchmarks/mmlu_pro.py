@@ -10,9 +10,9 @@ from ..datasets.files import Row
 from ..errors import DatasetError
 from ..samples import Sample
 from ..scorers import create_scorer
-from .base import Benchmark, Generation, column, row_id
+from .base import Benchmark, Generation, column, row_id, text_column
+from .options import LETTERS, read_options
 
-LETTERS = "ABCDEFGHIJ"
 DATA = HubDataset(
     id="TIGER-Lab/MMLU-Pro",
     revision="527feea0afed1de15a8c115abf7be4c912123315",
@@ -22,37 +22,43 @@ DATA = HubDataset(
 
 
 def make_sample(row: Row, index: int) -> Sample:
-    """A row of the data set: question, options (a list), answer (a letter) or answer_index, category."""
-    options = column(row, index, "options")
-    if not isinstance(options, list) or not 0 < len(options) <= len(LETTERS):
-        raise DatasetError(f"row {index + 1}: options should be a list of one to ten texts, not {str(options)[:60]}")
+    """A row of the data set: question, options, answer (a letter) or answer_index, category.
+
+    Options are a list, a list as text (CSV), or the columns A, B, C, ...; without any, ``prompt`` is asked as it is.
+    """
+    options = read_options(row, index)
+    asked = ("question", "prompt") if options else ("prompt",)
     return Sample(
         id=row_id(row, index, "question_id", "sample_id"),
-        input=str(column(row, index, "question", "prompt")).strip(),
-        target=_letter(row, index, len(options)),
-        choices=tuple(str(option) for option in options),
+        input=text_column(row, index, *asked, chat=True).strip(),
+        target=_letter(row, index, options),
+        choices=options,
         category=str(row.get("category") or ""),
         metadata={"solution": str(row.get("cot_content") or "")},
     )
 
 
-def _letter(row: Row, index: int, options: int) -> str:
-    letters = LETTERS[:options]
+def _letter(row: Row, index: int, options: Sequence[str]) -> str:
+    letters = LETTERS[: len(options) or None]
     answer = column(row, index, "answer", "target", "answer_index")
     if isinstance(answer, str) and len(answer.strip()) == 1 and answer.strip().upper() in letters:
         return answer.strip().upper()
     number = row.get("answer_index") if isinstance(answer, str) else answer
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < options:
+    if number in (None, "") and answer not in options:
+        number = answer
+    if isinstance(number, str) and number.strip().isdecimal():
+        number = int(number)
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(letters):
         raise DatasetError(
-            f"row {index + 1}: answer should be one of the letters {letters}, or answer_index 0 to {options - 1}, "
+            f"row {index + 1}: answer should be one of the letters {letters}, or answer_index 0 to {len(letters) - 1}, "
             f"not {str(answer)[:60]!r} and {str(number)[:60]}"
         )
     return letters[number]
 
 
 def same_category(sample: Sample, shots: Sequence[Sample], count: int) -> Sequence[Sample]:
-    """The first worked examples of the question's own subject."""
-    return [shot for shot in shots if shot.category == sample.category][:count]
+    """The first worked examples of the question's own subject; none before a prompt that is asked as it is."""
+    return [shot for shot in shots if shot.category == sample.category][:count] if sample.choices else ()
 
 
 def _question(sample: Sample) -> str:
@@ -62,6 +68,8 @@ def _question(sample: Sample) -> str:
 
 def lm_eval_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
     """lm-eval's: a sentence on the subject, worked examples with their reasoning, the question."""
+    if not sample.choices:
+        return sample.input
     head = (
         f"The following are multiple choice questions (with answers) about {sample.category}. Think step by step and "
         'then finish your answer with "the answer is (X)" where X is the correct letter choice.\n'
@@ -76,6 +84,8 @@ def _reasoning(shot: Sample) -> str:
 
 def answer_line_prompt(sample: Sample, shots: Sequence[Sample]) -> str:
     """simple-evals': the last line is to be ``Answer: $LETTER``."""
+    if not sample.choices:
+        return sample.input
     letters = LETTERS[: len(sample.choices)]
     options = "\n".join(f"{letter}) {text}" for letter, text in zip(letters, sample.choices, strict=False))
     return (

@@ -131,7 +131,8 @@ class DatasetSettings(Settings, frozen=True, kw_only=True):
             ``SPLIT.EXTENSION`` files. In a suite file, relative to that file.
         fewshot_path: the same for the worked examples.
         id, config, split, revision: a data set of the Hugging Face hub.
-        fields: names of our fields to names of the file's columns, such as ``question: prompt``.
+        fields: names of our fields to names of the file's columns, such as ``question: prompt`` (or ``doc.prompt``).
+        where: only rows that hold these values, such as ``model: llama``; before ``limit_samples`` counts.
     """
 
     path: str | None = None
@@ -141,6 +142,7 @@ class DatasetSettings(Settings, frozen=True, kw_only=True):
     split: str | None = None
     revision: str | None = None
     fields: Mapping[str, str] = msgspec.field(default_factory=dict)
+    where: Mapping[str, str | int | float | bool] = msgspec.field(default_factory=dict)
 
 
 class DecideBy(str, enum.Enum):

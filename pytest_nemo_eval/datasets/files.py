@@ -9,12 +9,12 @@ import glob
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from ..chat import Json
+from ..chat import Json, decode_json
 from ..errors import DatasetError
 
 Row = Mapping[str, Json]
@@ -41,6 +41,22 @@ def read_rows(path: Path) -> Iterator[Row]:
             yield from _jsonl(path)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read ({error}): is it whole, and UTF-8? fetch or write it anew") from None
+
+
+def reach(row: Row, name: str) -> Json:
+    """The value of a column, or of ``column.key`` inside of an object.
+
+    Raises:
+        KeyError: there is none.
+    """
+    if name in row:
+        return row[name]
+    value: Json = dict(row)
+    for part in name.split("."):
+        if not isinstance(value, dict):
+            raise KeyError(name)
+        value = value[part]
+    return value
 
 
 def check_file(path: Path) -> None:
@@ -105,15 +121,27 @@ def _text(path: Path) -> io.TextIOWrapper:
 
 def _jsonl(path: Path) -> Iterator[Row]:
     with _open(path) as file:
-        for number, line in enumerate(file, 1):
-            text = line.removeprefix(codecs.BOM_UTF8).strip()
-            if text:
-                yield _row(_decode(text, f"{path}:{number}"), f"{path}:{number}")
+        yield from _lines(file, path)
+
+
+def _lines(lines: Iterable[bytes], path: Path) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        text = line.removeprefix(codecs.BOM_UTF8).strip()
+        if text:
+            yield _row(_decode(text, f"{path}:{number}"), f"{path}:{number}")
 
 
 def _json(path: Path) -> Iterator[Row]:
     with _open(path) as file:
-        value = _decode(file.read().removeprefix(codecs.BOM_UTF8), str(path))
+        content = file.read().removeprefix(codecs.BOM_UTF8)
+    try:
+        value = _decode(content, str(path))
+    except DatasetError:
+        lines = content.splitlines()
+        if not _is_object(next((line for line in lines if line.strip()), b"")):
+            raise
+        yield from _lines(lines, path)  # JSON Lines under another name
+        return
     if isinstance(value, dict):
         lists = [item for item in value.values() if isinstance(item, list)]
         if len(lists) != 1:
@@ -123,6 +151,13 @@ def _json(path: Path) -> Iterator[Row]:
         raise DatasetError(f"{path} should hold a list of rows")
     for number, item in enumerate(value, 1):
         yield _row(item, f"{path}, row {number}")
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(decode_json(line), dict)
+    except ValueError:
+        return False
 
 
 def _csv(path: Path) -> Iterator[Row]:
@@ -156,7 +191,10 @@ def _decode(text: bytes, where: str) -> Json:
     try:
         value: Json = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise DatasetError(f"{where}: is not JSON: {error}") from None
+        try:
+            return decode_json(text)
+        except ValueError:
+            raise DatasetError(f"{where}: is not JSON: {error}") from None
     return value
 
 

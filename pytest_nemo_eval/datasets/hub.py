@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -45,25 +46,38 @@ def hub_files(dataset: HubDataset, split: str) -> list[Path]:
             f"{dataset.id} comes from the Hugging Face hub, which needs: pip install 'pytest-nemo-eval[hf]'; "
             f"{_elsewhere()}"
         ) from None
+    found = _find(dataset, split)
+    if isinstance(found, DatasetError):
+        raise found.with_words(str(found))
+    return list(found)
+
+
+@functools.cache
+def _find(dataset: HubDataset, split: str) -> tuple[Path, ...] | DatasetError:
+    """Remembered for the process: without a network, the hub's library tries for half a minute each time."""
     try:
         files = _cached(dataset, split) or _snapshot(dataset, split)
-    except DatasetError:
-        raise
+    except DatasetError as error:
+        return error
     except Exception as error:  # its own errors, the operating system's, and those of the HTTP library of its version
-        if type(error).__name__ == "GatedRepoError":  # by name: where it is imported from depends on the version
-            raise DatasetError(
-                f"{dataset.id} is gated: accept its terms on the hub and set HF_TOKEN to a token of yours"
-            ) from error
-        raise DatasetError(
-            f"{dataset.id} could not be had from the Hugging Face hub{_offline()}: {_first_line(error)}; "
-            f"{_fetch(dataset)}"
-        ) from error
+        return _in_words(dataset, error)
     if not files:
-        raise DatasetError(
+        return DatasetError(
             f"{dataset.id} at revision {dataset.revision} holds no split {split}{_offline()}: the data set has none, "
             f"or the cache was filled without it; {_fetch(dataset)}"
         )
-    return files
+    return tuple(files)
+
+
+def _in_words(dataset: HubDataset, error: Exception) -> DatasetError:
+    if type(error).__name__ == "GatedRepoError":  # by name: where it is imported from depends on the version
+        words = f"{dataset.id} is gated: accept its terms on the hub and set HF_TOKEN to a token of yours"
+    else:
+        words = (
+            f"{dataset.id} could not be had from the Hugging Face hub{_offline()}: {_first_line(error)}; "
+            f"{_fetch(dataset)}"
+        )
+    return DatasetError(words)
 
 
 def hub_rows(dataset: HubDataset, split: str) -> Iterator[Row]:

@@ -6,14 +6,16 @@ import difflib
 import hashlib
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from ..chat import Json
 from ..config.settings import Limit
 from ..errors import DatasetError
 from ..samples import Sample
-from .files import Row
+from .files import Row, reach
 
 
 def load_samples(
@@ -23,17 +25,17 @@ def load_samples(
     subsets: Sequence[str],
     limit: Limit | None,
 ) -> list[Sample]:
-    """The samples of a data set.
+    """The samples of a data set. Of rows with one id the first keeps it; the others are ``id#2``, ``id#3``, ...
 
     Args:
-        fields: our column names to those of the data.
+        fields: our column names to those of the data, which may reach into objects: ``doc.question``.
         subsets: categories to keep; all without any.
         limit: the first so many of what is kept, or that fraction of it (at least one).
 
     Raises:
-        DatasetError: a broken row, an unknown subset or column, an id that stands twice, or no sample at all.
+        DatasetError: a broken row, an unknown subset or column, or no sample at all.
     """
-    samples = _samples(rows, make_sample, fields)
+    samples = _numbered(_samples(rows, make_sample, fields))
     if isinstance(limit, int) and not subsets:
         chosen = list(itertools.islice(samples, limit))
     else:
@@ -41,14 +43,6 @@ def load_samples(
         chosen = chosen[:limit] if isinstance(limit, int) else chosen[: _share(limit, len(chosen))]
     if not chosen:
         raise DatasetError("the data set holds no row: look at the file that dataset.path or the benchmark names")
-    seen: set[str] = set()
-    for sample in chosen:
-        if sample.id in seen:
-            raise DatasetError(
-                f"two rows have the id {sample.id}: ids must be unique, so leave the id column out (rows are then "
-                "numbered), or name another one with dataset.fields"
-            )
-        seen.add(sample.id)
     return chosen
 
 
@@ -64,10 +58,27 @@ def _samples(
     rows: Iterable[Row], make_sample: Callable[[Row, int], Sample], fields: Mapping[str, str]
 ) -> Iterator[Sample]:
     for index, row in enumerate(rows):
+        renamed: dict[str, Json] = {}
         for ours, theirs in fields.items():
-            if theirs not in row:
-                raise DatasetError(f"row {index + 1} has no column {theirs} for {ours}; it has {', '.join(row)}")
-        yield make_sample({**row, **{ours: row[theirs] for ours, theirs in fields.items()}}, index)
+            try:
+                renamed[ours] = reach(row, theirs)
+            except KeyError:
+                there = ", ".join(row)
+                raise DatasetError(f"row {index + 1} has no column {theirs} for {ours}; it has {there}") from None
+        yield make_sample({**row, **renamed}, index)
+
+
+def _numbered(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Recordings have several rows of one question, and published data sets have rows twice."""
+    seen: set[str] = set()
+    counts: Counter[str] = Counter()
+    for sample in samples:
+        name = sample.id
+        while name in seen:
+            counts[sample.id] += 1
+            name = f"{sample.id}#{counts[sample.id] + 1}"
+        seen.add(name)
+        yield sample if name == sample.id else msgspec.structs.replace(sample, id=name)
 
 
 def _of_subsets(samples: list[Sample], subsets: Sequence[str]) -> list[Sample]:

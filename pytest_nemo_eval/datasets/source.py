@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..chat import Json
 from ..config.settings import DatasetSettings
 from ..errors import DatasetError
-from .files import Row, check_file, find_split, read_rows
+from .files import Row, check_file, find_split, reach, read_rows
 from .hub import HubDataset, hub_files, hub_rows
+
+Value = str | int | float | bool
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -19,18 +23,21 @@ class DataSource:
     Attributes:
         files: of the questions.
         fewshot_files: of the worked examples; they go before those of the hub.
+        where: the values that a question's row must hold; worked examples are taken as they are.
     """
 
     files: tuple[Path, ...] = ()
     fewshot_files: tuple[Path, ...] = ()
     hub: HubDataset | None = None
+    where: Mapping[str, Value] = field(default_factory=dict)
 
     def describe(self) -> str:
         """Where the questions come from, in words."""
+        where = f" where {_conditions(self.where)}" if self.where else ""
         if self.hub is not None:
             config = f", {self.hub.config}" if self.hub.config else ""
-            return f"{self.hub.id}{config}, {self.hub.split} at {self.hub.revision}"
-        return ", ".join(map(str, self.files))
+            return f"{self.hub.id}{config}, {self.hub.split} at {self.hub.revision}{where}"
+        return ", ".join(map(str, self.files)) + where
 
     @property
     def has_fewshot(self) -> bool:
@@ -49,11 +56,13 @@ class DataSource:
             check_file(path)
 
     def rows(self) -> Iterator[Row]:
-        """The questions' rows."""
-        if self.hub is not None:
-            yield from hub_rows(self.hub, self.hub.split)
-        for path in self.files:
-            yield from read_rows(path)
+        """The questions' rows.
+
+        Raises:
+            DatasetError: none of them holds what ``where`` asks for.
+        """
+        rows = hub_rows(self.hub, self.hub.split) if self.hub is not None else _all_rows(self.files)
+        return _matching(rows, self.where) if self.where else rows
 
     def fewshot_rows(self) -> Iterator[Row] | None:
         """The worked examples' rows; None where there are none at hand."""
@@ -73,6 +82,10 @@ def resolve(benchmark: str, hub: HubDataset | None, settings: DatasetSettings, d
     Raises:
         DatasetError: nothing of these, or a folder without the split.
     """
+    return replace(_find(benchmark, hub, settings, data_root), where=settings.where)
+
+
+def _find(benchmark: str, hub: HubDataset | None, settings: DatasetSettings, data_root: Path | None) -> DataSource:
     split = settings.split or (hub.split if hub else "test")
     fewshot_split = hub.fewshot_split if hub else None
     if settings.path is not None:
@@ -128,3 +141,44 @@ def _from_hub(hub: HubDataset | None, settings: DatasetSettings, split: str) -> 
 def _all_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         yield from read_rows(path)
+
+
+def _matching(rows: Iterable[Row], where: Mapping[str, Value]) -> Iterator[Row]:
+    values: dict[str, set[str]] = {name: set() for name in where}
+    columns: set[str] = set()
+    found = False
+    for row in rows:
+        columns.update(row)
+        there = {name: value for name in where if (value := _value(row, name)) is not None}
+        if len(there) == len(where) and all(_is(there[name], wanted) for name, wanted in where.items()):
+            found = True
+            yield row
+        elif not found:
+            for name, value in there.items():
+                if len(values[name]) < _SHOWN:
+                    values[name].add(str(value)[:40])
+    if found or not columns:
+        return
+    for name, seen in values.items():
+        if not seen:
+            raise DatasetError(f"dataset.where: no row has a value in {name}; there are {', '.join(sorted(columns))}")
+    held = "; ".join(f"{name} holds {', '.join(sorted(seen))}" for name, seen in values.items())
+    raise DatasetError(f"dataset.where: no row has {_conditions(where)}; {held}")
+
+
+def _value(row: Row, name: str) -> Json:
+    try:
+        return reach(row, name)
+    except KeyError:
+        return None
+
+
+def _is(value: Json, wanted: Value) -> bool:
+    """Whether a column holds a value, also as text: CSV knows nothing else."""
+    if isinstance(wanted, bool) or isinstance(value, bool):
+        return str(value).casefold() == str(wanted).casefold()
+    return value == wanted or str(value) == str(wanted)
+
+
+def _conditions(where: Mapping[str, Value]) -> str:
+    return " and ".join(f"{name} = {value}" for name, value in where.items())

@@ -103,10 +103,11 @@ def model_record(endpoint: Endpoint, session: EvalSession) -> ModelRecord:
     if served is None or served.address is None:
         return msgspec.structs.replace(record, backend=served.serving.backend if served else "")
     path = served.serving.deployment.model_path or ""
+    revision = str(served.serving.deployment.server_args.get("revision", "main"))
     return msgspec.structs.replace(
         record,
         path=path,
-        weights_fingerprint=weights_fingerprint(path),
+        weights_fingerprint=weights_fingerprint(path, revision),
         backend=served.serving.backend,
         launcher=served.serving.launcher,
         server_version=served.address.version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -18,8 +19,14 @@ _PACKAGES = (
     "httpx-aiohttp",
     "aiohttp",
     "msgspec",
+    "pyyaml",
+    "pyarrow",
+    "huggingface_hub",
 )
 _LONGEST_HEADER = 100_000_000
+_CONFIGURATIONS = ("config.json", "tokenizer_config.json")
+_ASIDE = {".git", ".cache"}
+"""What git and ``hf download --local-dir`` leave in a model's folder."""
 
 
 def environment() -> Mapping[str, str]:
@@ -48,22 +55,54 @@ def commit_of(folder: Path) -> str:
     return found.stdout.strip() if found.returncode == 0 else ""
 
 
-def weights_fingerprint(model_path: str) -> str:
-    """sha256 over a model folder's configuration, file sizes and safetensors headers; "" where it is no folder.
+def weights_fingerprint(model_path: str, revision: str = "main") -> str:
+    """sha256 over a model folder's configuration, file sizes and safetensors headers; "" where no folder is seen.
 
     Cheap on purpose: tensors themselves are not read, so an edit within a tensor is not seen.
+
+    Args:
+        model_path: a folder, or an id of the Hugging Face hub, whose snapshot is looked for in the hub's local cache.
+        revision: the snapshot's, as the server was asked for it.
     """
-    folder = Path(model_path).expanduser()
-    if not folder.is_dir():
+    folder = model_folder(model_path, revision)
+    if folder is None:
         return ""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and ".git" not in p.relative_to(folder).parts):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not _ASIDE & {*p.relative_to(folder).parts}):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
         if path.suffix == ".safetensors":
             digest.update(_safetensors_header(path))
         elif path.suffix in (".json", ".jinja", ".model") and path.stat().st_size < _LONGEST_HEADER:
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def has_chat_template(model_path: str, revision: str = "main") -> bool | None:
+    """Whether a model's tokenizer has a chat template; None where its configuration cannot be seen from here."""
+    folder = model_folder(model_path, revision)
+    if folder is None:
+        return None
+    if any((folder / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
+        return True
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return bool(config.get("chat_template")) if isinstance(config, dict) else None
+
+
+def model_folder(model_path: str, revision: str = "main") -> Path | None:
+    """The folder of a model, or its snapshot in the hub's local cache; None without. Asks no network."""
+    folder = Path(model_path).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        from huggingface_hub import try_to_load_from_cache
+
+        found = [try_to_load_from_cache(model_path, name, revision=revision) for name in _CONFIGURATIONS]
+    except (ImportError, ValueError):  # not installed; no id of the hub
+        return None
+    return next((Path(path).parent for path in found if isinstance(path, str)), None)
 
 
 def _safetensors_header(path: Path) -> bytes:

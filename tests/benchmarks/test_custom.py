@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_nemo_eval.benchmarks import Benchmark, custom_benchmark
+from pytest_nemo_eval.chat import Json
 from pytest_nemo_eval.datasets.files import Row
 from pytest_nemo_eval.errors import ConfigError, DatasetError
 from pytest_nemo_eval.scorers import create_scorer
@@ -51,6 +52,35 @@ def test_only_plain_columns(prompt: str) -> None:
 def test_a_column_that_is_missing(row: Row, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         make("{q}").make_sample(row, 2)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"q": ["a", "b"], "answer": "x"},
+        {"q": {"text": "a"}, "answer": "x"},
+        {"q": [{"role": "user", "content": [{"type": "text", "text": "a"}]}], "answer": "x"},
+        {"q": [{"role": "user", "content": "a"}, {"role": "user", "content": None}], "answer": "x"},
+        {"q": [{"role": "system", "content": "a"}], "answer": "x"},
+        {"q": [], "answer": "x"},
+        {"q": "a", "answer": ["x", "y"]},
+        {"q": "a", "answer": {"value": "x"}},
+        {"q": "a", "answer": [{"role": "user", "content": "x"}]},
+    ],
+)
+def test_what_is_no_text_is_neither_asked_nor_right(row: Row) -> None:
+    with pytest.raises(DatasetError, match=r"row 3: (q|answer or target) should be a text, not [\[{]"):
+        make("{q}").make_sample(row, 2)
+
+
+def test_the_last_user_turn_is_asked() -> None:
+    turns: list[Json] = [
+        {"role": "user", "content": "1+1?"},
+        {"role": "assistant", "content": "2"},
+        {"role": "user", "content": "And 2+2?"},
+        {"role": "assistant", "content": "It is"},
+    ]
+    assert make("Q: {q}").make_sample({"q": turns, "answer": "4"}, 0).input == "Q: And 2+2?"
 
 
 @given(prompt=st.text() | st.text(alphabet="{}q.[]!:r0 "), value=st.text())

@@ -35,7 +35,10 @@ def test_nemo_evaluators_prompt() -> None:
     ("row", "identity", "target"),
     [
         ({"question": "?", "answer": "so\n#### 1,234"}, "4", "1,234"),
-        ({"prompt": "?", "target": "18", "sample_id": "gsm8k-test-0"}, "4", "18"),
+        ({"prompt": "?", "target": "18", "sample_id": "gsm8k-test-0"}, "gsm8k-test-0", "18"),
+        ({"prompt": "?", "target": "18", "question_id": 7}, "7", "18"),
+        ({"prompt": [{"role": "system", "content": "x"}, {"role": "user", "content": "?"}], "answer": 18}, "4", "18"),
+        ({"id": "", "question": "?", "answer": 18}, "4", "18"),
         ({"id": "mine", "question": "?", "answer": 18}, "mine", "18"),
         ({"id": None, "question": "?", "answer": "18"}, "4", "18"),
     ],
@@ -82,6 +85,9 @@ def test_the_real_data() -> None:
 
 
 def test_a_recording_serves_as_data() -> None:
-    rows = [row for row in shared_rows(RECORDED_GSM8K) if row["model"] == "openai-6b_finetuning"]
-    samples = load_samples(rows, GSM8K.make_sample, {}, (), None)
-    assert (len(samples), samples[0].target) == (1319, "18")
+    path = str(shared_data() / RECORDED_GSM8K)
+    source = resolve("gsm8k", GSM8K.data, DatasetSettings(path=path, where={"model": "openai-6b_finetuning"}), None)
+    samples = load_samples(source.rows(), GSM8K.make_sample, {}, (), None)
+    assert (len(samples), samples[0].id, samples[0].target) == (1319, "gsm8k-test-0", "18")
+    every = load_samples(shared_rows(RECORDED_GSM8K), GSM8K.make_sample, {}, (), None)
+    assert (len({sample.id for sample in every}), every[1].id) == (4 * 1319, "gsm8k-test-0#2")

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_nemo_eval.benchmarks import get_benchmark
 from pytest_nemo_eval.config.settings import DatasetSettings
 from pytest_nemo_eval.datasets import load_samples, resolve
-from pytest_nemo_eval.datasets.files import Row
+from pytest_nemo_eval.datasets.files import Row, read_rows
 from pytest_nemo_eval.errors import DatasetError
 from tests.shared_data import RECORDED_MMLU_PRO, shared_data, shared_rows
 
@@ -59,6 +64,9 @@ def test_a_row() -> None:
         ({"answer": "both"}, "C"),
         ({"answer": 0}, "A"),
         ({"answer": None, "target": "A"}, "A"),
+        ({"answer": "", "answer_index": "1"}, "B"),
+        ({"answer": "1", "answer_index": None}, "B"),
+        ({"answer": " c ", "answer_index": ""}, "C"),
     ],
 )
 def test_targets(change: Row, target: str) -> None:
@@ -70,6 +78,16 @@ def test_targets(change: Row, target: str) -> None:
     [
         ({"answer": "AB", "answer_index": None}, "row 3: answer should be one of the letters ABC"),
         ({"answer": "D", "answer_index": 3}, "row 3: answer should be one of the letters ABC"),
+        (
+            {"answer": "1", "answer_index": None, "options": ["0", "1", "2"]},
+            "row 3: answer should be one of the letters",
+        ),
+        ({"options": "['this' + 'that']"}, "row 3: options should be a list"),
+        ({"options": "[1, __import__('os')]"}, "row 3: options should be a list"),
+        ({"options": "{'this': 'that'}"}, "row 3: options should be a list"),
+        ({"options": [{"text": "this"}]}, "row 3: an option should be a text"),
+        ({"options": None}, "row 3: options should be a list.*not nothing"),
+        ({"question": ["Which?"]}, "row 3: question or prompt should be a text"),
         ({"answer": None, "answer_index": None}, "row 3 has no value in the column answer"),
         ({"options": "this, that"}, "row 3: options should be a list"),
         ({"options": []}, "row 3: options should be a list"),
@@ -80,6 +98,56 @@ def test_targets(change: Row, target: str) -> None:
 def test_broken_rows(change: Row, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         MMLU_PRO.make_sample({**ROW, **change}, 2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        """["it's", "a \\"b\\"", "c, d"]""",
+        """["it's", 'a "b"', 'c, d']""",
+        """["it's" 'a "b"'\n 'c, d']""",
+        str(["it's", 'a "b"', "c, d"]),
+    ],
+)
+def test_options_as_text(options: str) -> None:
+    """As JSON, as Python prints a list, and as numpy prints an array, which pandas writes of parquet's lists."""
+    assert MMLU_PRO.make_sample({**ROW, "options": options}, 0).choices == ("it's", 'a "b"', "c, d")
+
+
+@pytest.mark.parametrize("options", [{}, {"options": ""}])
+def test_options_in_columns(options: Row) -> None:
+    row = {name: value for name, value in ROW.items() if name != "options"}
+    letters: Row = {"A": "this", "B": "", "C": 3, "D": "", "E": None}
+    assert MMLU_PRO.make_sample({**row, **letters, **options}, 0).choices == ("this", "", "3")
+
+
+@pytest.mark.parametrize("variant", ["lm-eval", "nvidia-simple-evals"])
+def test_a_prompt_that_holds_its_options_is_asked_as_it_is(variant: str) -> None:
+    benchmark = get_benchmark(f"mmlu_pro:{variant}")
+    prompt = "Answer with a letter.\nWhich?\nA) this\nJ) that"
+    sample = benchmark.make_sample({"sample_id": "x", "prompt": prompt, "question": "Which?", "target": "j"}, 0)
+    assert benchmark.make_prompt(sample, ()) == prompt
+    assert (sample.target, sample.choices) == ("J", ())
+    assert benchmark.choose_shots(sample, [MMLU_PRO.make_sample({**ROW, "category": ""}, 0)], 5) == ()
+    with pytest.raises(DatasetError, match="one of the letters ABCDEFGHIJ"):
+        benchmark.make_sample({"prompt": prompt, "target": "K"}, 0)
+
+
+def test_a_table_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "test.csv"
+    path.write_text("question_id,question,options,answer,answer_index\n7,Which?,\"['this', 'that']\",,1\n7,What?,,B,\n")
+    rows = [{**row, "A": "x", "B": "y"} for row in read_rows(path)]
+    samples = load_samples(rows, MMLU_PRO.make_sample, {}, (), None)
+    assert [(s.id, s.target, s.choices) for s in samples] == [("7", "B", ("this", "that")), ("7#2", "B", ("x", "y"))]
+
+
+@given(st.text(alphabet="[]'\",\\ ab\n", max_size=40) | st.text(max_size=20).map(lambda text: f"[{text!r}]"))
+def test_any_text_is_options_or_an_error(text: str) -> None:
+    try:
+        sample = MMLU_PRO.make_sample({**ROW, "options": text, "answer": "A"}, 0)
+    except DatasetError:
+        return
+    msgspec.json.encode(sample)
 
 
 def test_examples_are_of_the_same_category() -> None:

@@ -51,6 +51,22 @@ def test_every_format(
     assert list(read_rows(path)) == ROWS
 
 
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.json.gz"])
+def test_json_lines_in_either_name(tmp_path: Path, name: str) -> None:
+    data = b"\xef\xbb\xbf\n" + jsonl(ROWS).replace(b"\n", b"\r\n")
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    assert list(read_rows(tmp_path / name)) == ROWS
+
+
+@pytest.mark.parametrize(("name", "form"), [("d.jsonl", b"%s"), ("d.json", b"[%s]")])
+def test_what_pandas_and_tokenizers_leave(tmp_path: Path, name: str, form: bytes) -> None:
+    row = rb'{"a": "\ud83d\ude00 \ud83d", "b": NaN, "c": [-Infinity], "d": "NaN \\ud83d"}'
+    (tmp_path / name).write_bytes(form % row)
+    assert list(read_rows(tmp_path / name)) == [
+        {"a": "\U0001f600 \ufffd", "b": None, "c": [float("-inf")], "d": "NaN \\ud83d"}
+    ]
+
+
 def test_parquet(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -75,6 +91,9 @@ def test_broken_parquet(tmp_path: Path) -> None:
         ("d.jsonl", b"[" * 100_000, r"d\.jsonl:1: is not JSON"),
         ("d.json", b'{"a": [], "b": []}', "an object with one list; it has 2"),
         ("d.json", b"3", "should hold a list"),
+        ("d.json", b"", r"d\.json: is not JSON"),
+        ("d.json", b'[{"a": 1},\n{"a": ]', r"d\.json: is not JSON"),
+        ("d.json", b'{"a": 1}\n\n{"a": \n', r"d\.json:3: is not JSON"),
         ("d.json", b"[{}, 3]", "row 2: a row should be an object"),
         ("d.csv", b"a,b\n1,2\n1\n", r"d\.csv:3: the row has not as many fields"),
         ("d.csv", b"a,b\n1,2,3\n", r"d\.csv:2: the row has not as many fields"),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -59,3 +60,31 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(DatasetError, match=r"org/set.*pip install 'pytest-nemo-eval\[hf\]'.*eval_data"):
         hub_files(DATA, "test")
+
+
+class FakeHub(ModuleType):
+    """huggingface_hub without a network."""
+
+    def __init__(self) -> None:
+        super().__init__("huggingface_hub")
+        self.asked: list[tuple[str, bool]] = []
+
+    def snapshot_download(self, name: str, *, local_files_only: bool, **_: object) -> str:
+        self.asked.append((name, local_files_only))
+        raise ConnectionError("no network")
+
+
+def test_the_hub_is_asked_once_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub()
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    data = HubDataset(id="org/asked-once", revision=COMMIT, split="test")
+    errors = []
+    for _ in range(3):
+        with pytest.raises(DatasetError, match=r"org/asked-once could not be had.*no network") as caught:
+            hub_files(data, "test")
+        errors.append(caught.value)
+    assert hub.asked == [("org/asked-once", True), ("org/asked-once", False)]
+    assert len({id(error) for error in errors}) == 3
+    with pytest.raises(DatasetError):
+        hub_files(data, "train")
+    assert len(hub.asked) == 4

@@ -64,9 +64,32 @@ def test_a_fraction_above_one_is_refused() -> None:
         ids(limit=1.5)
 
 
-def test_ids_are_unique() -> None:
-    with pytest.raises(DatasetError, match="two rows have the id 7"):
-        load_samples([{"id": 7, "q": "", "subject": ""}] * 2, make, {}, (), None)
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("7 7 8 7 8", "7 7#2 8 7#3 8#2"),
+        ("7#2 7 7 7", "7#2 7 7#3 7#4"),
+        ("7 7 7#2", "7 7#2 7#2#2"),
+    ],
+)
+def test_ids_are_made_unique(given: str, expected: str) -> None:
+    rows: list[Row] = [{"id": name, "q": "", "subject": ""} for name in given.split()]
+    samples = load_samples(rows, make, {}, (), None)
+    assert [sample.id for sample in samples] == expected.split()
+
+
+def test_numbers_of_ids_do_not_depend_on_what_is_kept() -> None:
+    rows: list[Row] = [{"id": 7, "q": "", "subject": subject} for subject in ("law", "health", "law")]
+    assert [sample.id for sample in load_samples(rows, make, {}, ["health"], 1)] == ["7#2"]
+
+
+def test_columns_inside_of_objects() -> None:
+    rows: list[Row] = [{"doc": {"text": {"en": "p"}}, "subject": "s"}]
+    assert load_samples(rows, make, {"question": "doc.text.en"}, (), None)[0].input == "p"
+    assert load_samples([{"doc.text": "flat", **rows[0]}], make, {"question": "doc.text"}, (), None)[0].input == "flat"
+    for name in ("doc.txt", "doc.text.en.x", "docs.text", "doc."):
+        with pytest.raises(DatasetError, match=f"row 1 has no column {name} for question; it has doc, subject"):
+            load_samples(rows, make, {"question": name}, (), None)
 
 
 def test_no_rows() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from pytest_nemo_eval.config.settings import DatasetSettings
 from pytest_nemo_eval.datasets import HubDataset, resolve
+from pytest_nemo_eval.datasets.source import Value
 from pytest_nemo_eval.errors import DatasetError
 
 HUB = HubDataset(id="org/set", revision="a" * 40, split="test", config="main", fewshot_split="train")
@@ -105,3 +107,57 @@ def test_what_is_not_pinned_is_refused() -> None:
 def test_a_benchmark_of_ones_own_needs_data() -> None:
     with pytest.raises(DatasetError, match=r"dataset: \{path: FILE\}"):
         resolve("mine", None, DatasetSettings(), None)
+
+
+RECORDED = """\
+{"question": "a", "model": "x", "run": 1, "ok": true, "doc": {"lang": "en"}}
+{"question": "b", "model": "y", "run": 1, "ok": false, "doc": {"lang": "en"}}
+{"question": "c", "model": "x", "run": 2, "ok": true, "doc": {"lang": "de"}}
+{"question": "d", "model": null}
+"""
+IN_CSV = "question,model,run,ok,doc.lang\na,x,1,True,en\nb,y,1,False,en\nc,x,2,True,de\nd,,,,\n"
+
+
+@pytest.mark.parametrize(("name", "content"), [("r.jsonl", RECORDED), ("r.csv", IN_CSV)])
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({"model": "x"}, "ac"),
+        ({"model": "x", "run": 1}, "a"),
+        ({"run": "1"}, "ab"),
+        ({"run": 2}, "c"),
+        ({"ok": True}, "ac"),
+        ({"ok": False}, "b"),
+        ({"doc.lang": "de"}, "c"),
+    ],
+)
+def test_some_rows(tmp_path: Path, name: str, content: str, where: dict[str, Value], expected: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    worked = write(tmp_path / "train.jsonl", "worked")
+    source = resolve("set", HUB, DatasetSettings(path=str(path), fewshot_path=str(worked), where=where), None)
+    assert words(source.rows()) == list(expected)
+    assert words(source.fewshot_rows()) == ["worked"]
+    assert source.describe().startswith(f"{path} where {next(iter(where))} = ")
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"modle": "x"}, "no row has a value in modle; there are doc, model, ok, question, run"),
+        ({"model": "z"}, "no row has model = z; model holds x, y"),
+        ({"model": "y", "run": 2}, "no row has model = y and run = 2; model holds x, y; run holds 1, 2"),
+        ({"ok": 1}, "no row has ok = 1"),
+    ],
+)
+def test_no_row_at_all(tmp_path: Path, where: dict[str, Value], message: str) -> None:
+    (tmp_path / "r.jsonl").write_text(RECORDED)
+    source = resolve("set", HUB, DatasetSettings(path=str(tmp_path / "r.jsonl"), where=where), None)
+    with pytest.raises(DatasetError, match=re.escape(message)):
+        list(source.rows())
+
+
+def test_an_empty_file_is_reported_as_such(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").touch()
+    source = resolve("set", HUB, DatasetSettings(path=str(tmp_path / "r.jsonl"), where={"a": 1}), None)
+    assert list(source.rows()) == []

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,7 +10,7 @@ import pytest
 
 from pytest_nemo_eval.errors import EvalError
 from pytest_nemo_eval.runs import ModelRecord, RunRecord, RunStatus, RunWriter, read_run
-from pytest_nemo_eval.runs.provenance import commit_of, environment, weights_fingerprint
+from pytest_nemo_eval.runs.provenance import commit_of, environment, has_chat_template, weights_fingerprint
 from pytest_nemo_eval.runs.record import BenchmarkRecord
 from pytest_nemo_eval.scores import SampleResult, Score
 
@@ -98,7 +100,70 @@ def test_weights_fingerprint_sees_what_matters(tmp_path: Path) -> None:
     assert len({first, second, weights_fingerprint(str(tmp_path))}) == 3
 
 
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache: two snapshots of org/model, made of links to blobs; main is the second."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    repository = tmp_path / "hub" / "models--org--model"
+    for commit in ("a" * 40, "b" * 40):
+        snapshot = repository / "snapshots" / commit
+        snapshot.mkdir(parents=True)
+        for name in ("config.json", "model.bin"):
+            blob = repository / f"blob-{commit[0]}-{name}"
+            blob.write_bytes(b"{}" if name == "config.json" else commit[0].encode() * ord(commit[0]))
+            (snapshot / name).symlink_to(blob)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("b" * 40)
+    return repository
+
+
+def test_weights_out_of_the_hubs_cache(hub_cache: Path, tmp_path: Path) -> None:
+    snapshot = hub_cache / "snapshots" / ("b" * 40)
+    first = weights_fingerprint("org/model")
+    assert first == weights_fingerprint(str(snapshot)) == weights_fingerprint("org/model", "b" * 40) != ""
+    assert weights_fingerprint("org/model", "a" * 40) not in ("", first)
+    copy = tmp_path / "copy"
+    shutil.copytree(snapshot, copy)
+    (copy / ".cache" / "huggingface").mkdir(parents=True)
+    (copy / ".cache" / "huggingface" / "model.bin.metadata").write_text("when it was fetched")
+    assert weights_fingerprint(str(copy)) == first
+    (hub_cache / "blob-b-model.bin").write_bytes(b"b")
+    assert weights_fingerprint("org/model") != first
+    for name in ("org/other", "no id", "/no/folder", "a--b/c"):
+        assert weights_fingerprint(name) == ""
+
+
+def test_without_the_hubs_library(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert weights_fingerprint("org/model") == ""
+    assert has_chat_template("org/model") is None
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, None),
+        ({"tokenizer_config.json": "{}"}, False),
+        ({"tokenizer_config.json": '{"chat_template": null}'}, False),
+        ({"tokenizer_config.json": '{"chat_template": "{{ messages }}"}'}, True),
+        ({"tokenizer_config.json": '{"chat_template": [{"name": "default", "template": "x"}]}'}, True),
+        ({"tokenizer_config.json": "{}", "chat_template.jinja": ""}, True),
+        ({"tokenizer_config.json": "{}", "chat_template.json": "{}"}, True),
+        ({"tokenizer_config.json": "{"}, None),
+        ({"tokenizer_config.json": "[]"}, None),
+    ],
+)
+def test_whether_there_is_a_chat_template(hub_cache: Path, files: dict[str, str], expected: bool | None) -> None:
+    snapshot = hub_cache / "snapshots" / ("b" * 40)
+    for name, content in files.items():
+        (snapshot / name).write_text(content)
+    assert has_chat_template(str(snapshot)) is expected
+    assert has_chat_template("org/model") is expected
+    assert has_chat_template("org/other") is None
+
+
 def test_provenance_outside_of_git_and_without_a_folder(tmp_path: Path) -> None:
-    assert weights_fingerprint("meta-llama/Llama-3.1-8B") == ""
+    assert weights_fingerprint(str(tmp_path / "nothing")) == ""
     assert commit_of(tmp_path) == ""
-    assert "pytest" in environment()
+    assert {"pytest", "pyyaml"} <= set(environment())
