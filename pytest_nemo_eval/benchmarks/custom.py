@@ -36,7 +36,7 @@ def custom_benchmark(name: str, prompt: str, scorer: Scorer, cluster: str | None
             target=text_column(row, index, "answer", "target"),
             choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
             category=str(row.get("category") or ""),
-            cluster=str(column(row, index, cluster)) if cluster else "",
+            cluster=text_column(row, index, cluster) if cluster else "",
         )
 
     return Benchmark(

@@ -14,10 +14,10 @@ from ..client.client import list_models
 from ..config.options import EvalSettings, Serving, resolve_serving
 from ..config.settings import ExecutionSettings, SuiteSettings
 from ..deployment import DeploymentSpec
-from ..endpoint import Endpoint, Protocol, find_key
+from ..endpoint import Endpoint, find_key
 from ..errors import ConfigError, EndpointError
 from ..runs import ModelRecord
-from ..runs.provenance import weights_fingerprint
+from ..runs.provenance import has_chat_template, weights_fingerprint
 from ..server import ServerAddress
 from .state import EvalSession, Served
 
@@ -70,20 +70,13 @@ def endpoint_of(
     serving = resolve_serving(settings, node.stash.get(SUITE, None))
     if serving.backend != "hosted":
         address = deploy(serving)
-        return Endpoint(address.base_url, address.model_id, _protocol(serving, node))
+        return Endpoint(address.base_url, address.model_id, serving.protocol)
     url = serving.url or ""
     endpoint = Endpoint(url, serving.model_id or "", serving.protocol, find_key(url, serving.key_variable))
     session.served.setdefault(url, Served(serving))
     if serving.model_id:
         return endpoint
     return replace(endpoint, model_id=_only_model(endpoint, session))
-
-
-def _protocol(serving: Serving, node: pytest.Item) -> Protocol:
-    """A suite's target may ask for completions of the model that its deployment serves."""
-    suite = node.stash.get(SUITE, None)
-    url = suite.target.api_endpoint.url if suite and suite.target else None
-    return Protocol.COMPLETIONS if url and url.rstrip("/").endswith("/v1/completions") else serving.protocol
 
 
 def _only_model(endpoint: Endpoint, session: EvalSession) -> str:
@@ -103,11 +96,13 @@ def model_record(endpoint: Endpoint, session: EvalSession) -> ModelRecord:
     if served is None or served.address is None:
         return msgspec.structs.replace(record, backend=served.serving.backend if served else "")
     path = served.serving.deployment.model_path or ""
+    given = {name.replace("_", "-") for name in served.serving.deployment.server_args}
     revision = str(served.serving.deployment.server_args.get("revision", "main"))
     return msgspec.structs.replace(
         record,
         path=path,
         weights_fingerprint=weights_fingerprint(path, revision),
+        chat_template=True if "chat-template" in given else has_chat_template(path, revision),
         backend=served.serving.backend,
         launcher=served.serving.launcher,
         server_version=served.address.version,
