@@ -94,7 +94,8 @@ def eval_client(request: pytest.FixtureRequest, eval_endpoint: Endpoint, interce
 def run_benchmark(request: pytest.FixtureRequest, interceptors: list[Interceptor]) -> BenchmarkRunner:
     """Runs a benchmark and returns its result: ``run_benchmark("gsm8k", limit=200).accuracy``.
 
-    It names ``interceptors`` so that pytest sees their parameters, should they have any. The data is loaded before ``eval_client`` is asked for, so that no model is deployed for data that is missing.
+    The data is loaded before ``eval_client`` is asked for, so that no model is deployed for data that is missing;
+    ``interceptors`` is named so that pytest sees its parameters, should it have any.
     """
     from .runner import BenchmarkRunner
     from .state import session_of
