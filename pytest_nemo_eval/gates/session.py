@@ -47,12 +47,14 @@ class SessionVerdict:
     Attributes:
         withdrawn: failures that did not stand up to the number of gates; they count as inconclusive.
         broken: whether there is no verdict because something broke.
+        family: the number of gates that failures on evidence were held against; 0 where they were not.
     """
 
     decision: Decision
     reasons: tuple[str, ...] = ()
     withdrawn: tuple[Judged, ...] = ()
     broken: bool = False
+    family: int = 0
 
 
 def decide_session(
@@ -69,29 +71,37 @@ def decide_session(
         failed: evaluations that failed without a gate of ours, such as by a plain assert.
     """
     gated = [one for one in judged if one.tier is not Tier.ADVISORY]
-    withdrawn = _withdrawn(gated) if correction else ()
+    family = [one for one in gated if one.by_evidence] if correction else []
+    withdrawn = _withdrawn(family)
+    decision, reasons = _decision(gated, broken, failed, withdrawn)
+    is_broken = decision is Decision.NO_VERDICT and bool(broken)
+    return SessionVerdict(decision, tuple(reasons), withdrawn, is_broken, len(family))
+
+
+def _decision(
+    gated: Sequence[Judged], broken: Sequence[str], failed: Sequence[str], withdrawn: Sequence[Judged]
+) -> tuple[Decision, list[str]]:
     failures = [one for one in gated if one.verdict is Verdict.FAIL and one not in withdrawn]
     open_ones = [one for one in gated if one.verdict is Verdict.INCONCLUSIVE]
     if failures or failed:
         ordered = sorted(failures, key=lambda one: one.tier is not Tier.CRITICAL)
         reasons = [f"{one.item} ({one.tier.value}): missed {one.condition}" for one in ordered]
-        return SessionVerdict(Decision.NO_GO, (*reasons, *(f"{item}: failed" for item in failed)), withdrawn)
+        return Decision.NO_GO, [*reasons, *(f"{item}: failed" for item in failed)]
     if broken:
-        return SessionVerdict(Decision.NO_VERDICT, tuple(broken), withdrawn, broken=True)
+        return Decision.NO_VERDICT, list(broken)
     if open_ones or withdrawn:
         reasons = [f"{one.item} ({one.tier.value}): too little evidence on {one.condition}" for one in open_ones]
         reasons += [f"{one.item}: missed {one.condition}, but not beyond chance among all gates" for one in withdrawn]
-        return SessionVerdict(Decision.INCONCLUSIVE, tuple(reasons), withdrawn)
+        return Decision.INCONCLUSIVE, reasons
     if not gated:
-        return SessionVerdict(Decision.NO_VERDICT, ("no gate that counts was judged",))
-    return SessionVerdict(Decision.GO, (f"all {len(gated)} gates passed",))
+        return Decision.NO_VERDICT, ["no gate that counts was judged"]
+    return Decision.GO, [f"all {len(gated)} gates passed"]
 
 
-def _withdrawn(gated: Sequence[Judged]) -> tuple[Judged, ...]:
+def _withdrawn(family: Sequence[Judged]) -> tuple[Judged, ...]:
     """Failures that Holm's procedure does not keep, among all gates that evidence decides.
 
     One that did not fail takes part with a p-value of 1. The level is one-sided, half of what the interval leaves out.
     """
-    family = [one for one in gated if one.by_evidence]
     adjusted = holm([1.0 if one.p_fail is None else one.p_fail for one in family])
     return tuple(one for one, p in zip(family, adjusted, strict=True) if one.p_fail is not None and p > ALPHA / 2)

@@ -10,7 +10,8 @@ import pytest
 from ..config.settings import Tier
 from ..errors import EvalError
 from ..gates import Decision, Judged, Part, SessionVerdict, Verdict, decide_session, judge_composite
-from ..report import GateRow, Row
+from ..report import Row
+from ..runs import GateRecord
 from ..runs.reader import read_record
 from .outcome import Kind, outcome_of
 from .rules import SessionRules
@@ -85,7 +86,9 @@ class Tally:
             if self.kinds.get(item) is Kind.INFRASTRUCTURE:
                 continue
             gates = row.gates or (
-                [GateRow(condition=row.threshold, verdict="pass", tier="supporting")] if row.verdict == "pass" else []
+                [GateRecord(condition=row.threshold, verdict="pass", tier="supporting", explanation="")]
+                if row.verdict == "pass"
+                else []
             )
             for gate in gates:
                 yield Judged(
@@ -116,7 +119,7 @@ class Tally:
                 except EvalError as error:
                     yield item, Row(benchmark=name, verdict="error", note=str(error)), f"{name}: {error}"
                     continue
-                gate = GateRow(
+                gate = GateRecord(
                     condition=found.condition,
                     verdict=found.verdict.value,
                     tier=found.tier.value,

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..runs import ComparisonRecord, RunRecord
-
-
-class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A gate's verdict in a report; see ``GateRecord``."""
-
-    condition: str
-    verdict: str
-    tier: str
-    explanation: str = ""
-    decided_by: str = "point"
-    p_fail: float | None = None
+from ..runs import ComparisonRecord, GateRecord, RunRecord
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,7 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncated: int = 0
     note: str = ""
     run: str = ""
-    gates: tuple[GateRow, ...] = ()
+    gates: tuple[GateRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     comparisons: tuple[str, ...] = ()
 
@@ -72,17 +61,7 @@ def row_of(record: RunRecord, folder: str) -> Row:
         note=note,
         run=folder,
         name=benchmark.name,
-        gates=tuple(
-            GateRow(
-                condition=gate.condition,
-                verdict=gate.verdict,
-                tier=gate.tier,
-                explanation=gate.explanation,
-                decided_by=gate.decided_by,
-                p_fail=gate.p_fail,
-            )
-            for gate in record.gates
-        ),
+        gates=record.gates,
         warnings=(*record.faults, *(gate.warning for gate in record.gates if gate.warning)),
         comparisons=tuple(comparison_in_words(found) for found in record.comparisons),
     )

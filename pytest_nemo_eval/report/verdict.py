@@ -44,7 +44,10 @@ def verdict_lines(verdict: SessionVerdict) -> list[str]:
     lines = [f"verdict: {_WORDS[verdict.decision.value]}"]
     lines += [f"    {reason}" for reason in verdict.reasons[:_SHOWN]]
     more = len(verdict.reasons) - _SHOWN
-    return [*lines, f"    and {more} more"] if more > 0 else lines
+    lines += [f"    and {more} more"] if more > 0 else []
+    if verdict.family:
+        lines.append(f"    failures on evidence were held against the number of gates, {verdict.family} (Holm)")
+    return lines
 
 
 def write_verdict(folder: Path, verdict: SessionVerdict, code: int, rows: Sequence[tuple[str, Row]]) -> Path:

@@ -38,7 +38,7 @@ class MetricRecord(msgspec.Struct, frozen=True, kw_only=True):
     stderr: float = 0.0
 
 
-class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
+class GateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A gate and its verdict.
 
     Attributes:

@@ -49,7 +49,7 @@ def test_with_many_gates_chance_is_allowed_for() -> None:
     assert decide_session([*others, *family, chance], []).decision is Decision.NO_GO
     corrected = decide_session([*others, *family, chance], [], correction=True)
     assert corrected.decision is Decision.INCONCLUSIVE
-    assert corrected.withdrawn == (chance,)
+    assert (corrected.withdrawn, corrected.family) == ((chance,), 10)
     assert decide_session([*others, *family, real], [], correction=True).decision is Decision.NO_GO
     by_point = judged("fail", name="point")
     assert decide_session([*family, by_point], [], correction=True).decision is Decision.NO_GO

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pytest_nemo_eval import RunRecord
-from pytest_nemo_eval.report import GateRow, Row, row_of
+from pytest_nemo_eval.report import Row, row_of
 from pytest_nemo_eval.runs import GateRecord, MetricRecord, ModelRecord, RunStatus
 from pytest_nemo_eval.runs.record import BenchmarkRecord, CountRecord
 
@@ -59,7 +59,7 @@ def test_a_row_is_drawn_from_the_record() -> None:
         truncated=1,
         run="eval-runs/1",
         name="gsm8k",
-        gates=tuple(GateRow(condition=one.condition, verdict="pass", tier="supporting") for one in conditions),
+        gates=tuple(conditions),
     )
 
 
