@@ -60,6 +60,9 @@ class Tally:
         """
         broken = [f"{item}: {self._cause(item)}" for item, kind in self.kinds.items() if kind is Kind.INFRASTRUCTURE]
         broken += list(self._missing())
+        unfinished = sorted(self.expected - self.finished)
+        if unfinished:
+            broken.append(f"the session ended before {len(unfinished)} items had: {', '.join(unfinished[:5])}")
         for name, row, cause in self._composites():
             self.rows.append((name, row))
             broken += [cause] if cause else []
