@@ -196,14 +196,17 @@ class BenchmarkResult:
         return load_baseline(baseline, wanted, self.rules)
 
     def _keep(self, verdict: GateResult, beside: Compared) -> None:
-        """What a test asked stands in the Run too."""
+        """What a test asked stands in the Run too, in place of an earlier comparison with the same baseline."""
         self.judgements.append(Judgement(self, verdict))
         self.compared.append(verdict.condition)
-        self.flips = (*self.flips, *beside.flips)
+        names = {found.baseline_name for found in beside.records}
+        self.flips = (*(flip for flip in self.flips if flip.baseline_name not in names), *beside.flips)
+        made = {(found.baseline_name, found.metric) for found in beside.records}
+        earlier = [one for one in self.record.comparisons if (one.baseline_name, one.metric) not in made]
         self.record = msgspec.structs.replace(
             self.record,
             gates=(*self.record.gates, gate_record(verdict)),
-            comparisons=(*self.record.comparisons, *beside.records),
+            comparisons=(*earlier, *beside.records),
         )
         write_flips(self.folder, self.flips)
         write_record(self.folder, self.record)
