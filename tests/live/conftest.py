@@ -47,5 +47,6 @@ def installed_vllm() -> Vllm:
 @pytest.fixture
 def vllm(installed_vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> Vllm:
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    monkeypatch.setenv("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return installed_vllm

@@ -20,11 +20,11 @@ evaluation:
     - name: gsm8k
       num_fewshot: 0
       dataset: {{path: {data}/gsm8k}}
-      params: {{limit_samples: 40, max_new_tokens: 96}}
+      params: {{limit_samples: 40, max_new_tokens: 48}}
     - name: mmlu_pro
       num_fewshot: 0
       dataset: {{path: {data}/mmlu_pro}}
-      params: {{limit_samples: 40, max_new_tokens: 96}}
+      params: {{limit_samples: 40, max_new_tokens: 48}}
 """
 
 

@@ -17,6 +17,7 @@ SUITE = Path(__file__).resolve().parents[1]
 REPORT = Path("report.html")
 SERVER = {
     "HF_HUB_OFFLINE": "1",  # the model is a folder: nothing is to be looked for on a hub
+    "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",  # vLLM keeps one core back: on a machine with two of them, half of it
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; vLLM would take a large part of the machine's memory
 }
 
