@@ -155,11 +155,12 @@ def gating(task: TaskSettings, names: Sequence[str], wanted: Wanted, rules: Rule
             if not optional or metric in {canonical(name) for name in task.gates}:
                 raise
             notes.append(f"{error}: the policy's default drop was not judged")
-    validity = policy.entry(names).validity if policy else None
-    check_shares(task.validity)
+    of_policy = policy.entry(names).validity if policy else None
+    validity = task.validity if of_policy is None else of_policy
+    check_shares(validity)
     return Gating(
         gates=tuple(gates),
-        validity=task.validity if validity is None else validity,
+        validity=validity,
         baseline=_for_the_reader(gates, wanted, rules, notes),
         notes=tuple(notes),
     )

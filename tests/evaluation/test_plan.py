@@ -9,6 +9,7 @@ import pytest
 
 from pytest_nemo_eval import EvalSettings, Message, Protocol, Threshold, Tier
 from pytest_nemo_eval.chat import Json
+from pytest_nemo_eval.config.policy import PolicyEntry, PolicySettings
 from pytest_nemo_eval.config.settings import DatasetSettings, GateSettings, Limit, ParamSettings, TaskSettings
 from pytest_nemo_eval.datasets import fingerprint
 from pytest_nemo_eval.datasets.files import Row
@@ -288,3 +289,10 @@ def test_fewer_worked_examples_than_the_reference_has_are_counted(gsm8k: Dataset
 def test_worked_examples_for_a_prompt_without_a_place_for_them(gsm8k: DatasetSettings) -> None:
     with pytest.raises(ConfigError, match="gsm8k:nemo-evaluator takes no worked examples"):
         planned_gsm8k(gsm8k, "gsm8k:nemo-evaluator", 3)
+
+
+def test_a_typo_in_the_validity_of_a_policy(own: DatasetSettings) -> None:
+    task = TaskSettings(name="mine", prompt="{q}", scorer="exact", dataset=own)
+    policy = PolicySettings(defaults=PolicyEntry(validity={"trunkation_rate": 0.5}))
+    with pytest.raises(ConfigError, match="did you mean truncation_rate"):
+        plan("item", task, EvalSettings(), rules=Rules(policy=policy))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_nemo_eval import GateResult, SampleResult, Score, Verdict
@@ -12,24 +13,9 @@ from pytest_nemo_eval.config.settings import DecideBy, Direction, Facet
 from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.gates import Drop
 from pytest_nemo_eval.metrics import Measurements
-from pytest_nemo_eval.runs import Baseline, ModelRecord, Pairing, RerunRecord, RunRecord, RunStatus
-from pytest_nemo_eval.runs.record import BenchmarkRecord
+from pytest_nemo_eval.runs import Baseline, Pairing, RerunRecord
+from tests.records import RECORD
 from tests.shared_data import RECORDED_GSM8K, shared_rows
-
-BENCHMARK = BenchmarkRecord(
-    name="gsm8k",
-    variant="",
-    version="1",
-    samples=0,
-    repeats=1,
-    num_fewshot=0,
-    reference_fewshot=0,
-    scorer="numeric",
-    parameters={},
-    data="",
-    data_fingerprint="",
-    prompt_fingerprint="",
-)
 
 
 @cache
@@ -49,14 +35,7 @@ def made_up(right: int, n: int, seconds: float = 1.0) -> tuple[SampleResult, ...
 
 
 def baseline(results: tuple[SampleResult, ...], rerun: RerunRecord | None = None) -> Baseline:
-    record = RunRecord(
-        status=RunStatus.FINISHED,
-        item="item",
-        started="",
-        benchmark=BENCHMARK,
-        model=ModelRecord(id="m", url="", protocol="chat"),
-        rerun=rerun,
-    )
+    record = msgspec.structs.replace(RECORD, rerun=rerun)
     return Baseline("old", "pytest-nemo-eval", Path("old"), record, results)
 
 

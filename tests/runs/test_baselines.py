@@ -16,7 +16,6 @@ from pytest_nemo_eval.errors import ConfigError, EvalError
 from pytest_nemo_eval.runs import (
     Baseline,
     BaselineMissingError,
-    ModelRecord,
     RunRecord,
     RunStatus,
     RunWriter,
@@ -26,30 +25,10 @@ from pytest_nemo_eval.runs import (
     pair,
     save_baseline,
 )
-from pytest_nemo_eval.runs.record import BenchmarkRecord
+from tests.records import RECORD
 
 QUESTIONS = ["How many?", "How much?", "How far?"]
 WANTED = Wanted(benchmark="gsm8k", variant="lm-eval", item="gsm8k", scorer="numeric", data_fingerprint="d")
-RECORD = RunRecord(
-    status=RunStatus.FINISHED,
-    item="eval_it.yaml::gsm8k",
-    started="",
-    benchmark=BenchmarkRecord(
-        name="gsm8k",
-        variant="lm-eval",
-        version="1",
-        samples=3,
-        repeats=1,
-        num_fewshot=0,
-        reference_fewshot=5,
-        scorer="numeric",
-        parameters={"temperature": 0.0},
-        data="",
-        data_fingerprint="d",
-        prompt_fingerprint="p",
-    ),
-    model=ModelRecord(id="m", url="", protocol="chat"),
-)
 SAMPLES = [Sample(id=str(n), input=text, target=str(n)) for n, text in enumerate(QUESTIONS)]
 PROMPTS = {sample.id: text_digest(f"Question: {sample.input}\nAnswer:") for sample in SAMPLES}
 
