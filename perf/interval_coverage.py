@@ -24,7 +24,7 @@ from pytest_nemo_eval.metrics.contrasts import Pairs, contrast_interval, differe
 from pytest_nemo_eval.metrics.intervals import mean_interval
 from pytest_nemo_eval.metrics.quantiles import order_interval
 from pytest_nemo_eval.metrics.questions import Questions
-from pytest_nemo_eval.scores import SampleResult, Score
+from pytest_nemo_eval.scores import Outcome
 
 CONFIDENCE = 0.95
 SEED = 7
@@ -107,7 +107,7 @@ def percentile(n: int, q: float) -> Draw:
 def worst(shares: list[float], n: int) -> Draw:
     def draw(generator: Generator) -> bool:
         results = [
-            SampleResult(sample_id=f"{c} {i}", category=str(c), score=Score(value=float(right), answer=""))
+            Outcome(sample_id=f"{c} {i}", category=str(c), value=float(right))
             for c, p in enumerate(shares)
             for i, right in enumerate(generator.random(n) < p)
         ]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from ..endpoint import Protocol
 from ..gates import Drop, Gate, GateResult, noise_of
 from ..metrics import Comparison, Measurements, compare
+from ..metrics.accuracy import accuracy
 from ..runs import Baseline, ComparisonRecord, Flip, Pairing, RunRecord, pair
 from ..samples import Sample
-from ..scores import SampleResult
+from ..scores import Outcome, SampleResult
 from .plan import Job
 
 _SHOWN = 2000
@@ -61,27 +62,33 @@ class Compared:
     flips: tuple[Flip, ...] = ()
 
 
-def compared(prepared: Prepared, verdicts: Sequence[GateResult], measured: Measurements) -> Compared:
-    """The comparisons that gates made, that for the reader, and the flips of each baseline."""
+def compared(
+    prepared: Prepared, verdicts: Sequence[GateResult], measured: Measurements, results: Sequence[SampleResult]
+) -> Compared:
+    """The comparisons that gates made, that for the reader, and the flips of each baseline.
+
+    Args:
+        results: those of ``measured``, with their texts.
+    """
     records: dict[tuple[str, str], ComparisonRecord] = {}
     flips: dict[str, tuple[Flip, ...]] = {}
     for gate, verdict in zip(prepared.gates, verdicts, strict=True):
         if isinstance(gate, Drop) and gate.pairing is not None and verdict.comparison is not None:
             key = (gate.baseline.name, verdict.comparison.metric)
             records.setdefault(key, comparison_record(gate.baseline, gate.pairing, verdict.comparison))
-            changed = find_flips(gate.baseline.name, gate.pairing.results, measured.results)
+            changed = find_flips(gate.baseline.name, gate.pairing, measured.outcomes, results)
             flips.setdefault(gate.baseline.name, tuple(changed))
     if prepared.reader is not None:
         baseline, pairing = prepared.reader
         found = compare(
             "accuracy",
-            Measurements(pairing.results).question_values("accuracy"),
+            Measurements(pairing.outcomes).question_values("accuracy"),
             measured.question_values("accuracy"),
             clusters=measured.clusters,
             noise=noise_of(baseline),
         )
         records[baseline.name, "accuracy"] = comparison_record(baseline, pairing, found)
-        flips[baseline.name] = tuple(find_flips(baseline.name, pairing.results, measured.results))
+        flips[baseline.name] = tuple(find_flips(baseline.name, pairing, measured.outcomes, results))
     return Compared(tuple(records.values()), tuple(flip for some in flips.values() for flip in some))
 
 
@@ -100,26 +107,25 @@ def comparison_record(baseline: Baseline, pairing: Pairing, found: Comparison) -
     )
 
 
-def find_flips(name: str, theirs: Sequence[SampleResult], ours: Sequence[SampleResult]) -> Iterator[Flip]:
-    """The questions whose score is another one, with both answers (of the first repeat)."""
-    before, after = _by_question(theirs), _by_question(ours)
-    for sample_id, results in after.items():
-        earlier = before.get(sample_id)
-        if not earlier:
+def find_flips(
+    name: str, pairing: Pairing, outcomes: Sequence[Outcome], results: Sequence[SampleResult]
+) -> Iterator[Flip]:
+    """The questions whose score is another one, with both answers (of the first repeat); no other texts are read."""
+    before, after = _by_question(pairing.outcomes), _by_question(outcomes)
+    for sample_id, mine in after.items():
+        theirs = before.get(sample_id)
+        if theirs is None or theirs.score == mine.score:
             continue
-        change = _mean(results) - _mean(earlier)
-        if change == 0:
-            continue
-        result, old = results[0], earlier[0]
+        result, old = results[mine.first], pairing.results[theirs.first]
         yield Flip(
             baseline_name=name,
             sample_id=sample_id,
-            change="won" if change > 0 else "lost",
+            change="won" if mine.score > theirs.score else "lost",
             input=result.input,
             target=result.target,
             category=result.category,
-            baseline_score=_mean(earlier),
-            score=_mean(results),
+            baseline_score=theirs.score,
+            score=mine.score,
             baseline_answer=old.score.answer if old.score else None,
             answer=result.score.answer if result.score else None,
             baseline_reply=old.reply[-_SHOWN:],
@@ -127,16 +133,21 @@ def find_flips(name: str, theirs: Sequence[SampleResult], ours: Sequence[SampleR
         )
 
 
-def _by_question(results: Sequence[SampleResult]) -> Mapping[str, list[SampleResult]]:
-    found: dict[str, list[SampleResult]] = {}
-    for result in results:
-        if result.score is not None:
-            found.setdefault(result.sample_id, []).append(result)
-    return found
+@dataclass(frozen=True)
+class _Question:
+    """A question's mean score, and where the first of its scored answers stands."""
+
+    score: float
+    first: int
 
 
-def _mean(results: Sequence[SampleResult]) -> float:
-    return sum(result.score.value for result in results if result.score) / len(results)
+def _by_question(outcomes: Sequence[Outcome]) -> Mapping[str, _Question]:
+    first: dict[str, int] = {}
+    for index, outcome in enumerate(outcomes):
+        if outcome.value is not None:
+            first.setdefault(outcome.sample_id, index)
+    means = accuracy(outcomes)
+    return {question: _Question(means[question], index) for question, index in first.items()}
 
 
 def pair_results(baseline: Baseline, record: RunRecord, results: Sequence[SampleResult]) -> Pairing:
@@ -151,12 +162,14 @@ def pair_results(baseline: Baseline, record: RunRecord, results: Sequence[Sample
     return pair(baseline, record, samples, {key: result.prompt for key, result in first.items()})
 
 
-def judge_drop(drop: Drop, record: RunRecord, measured: Measurements) -> tuple[GateResult, Compared]:
+def judge_drop(
+    drop: Drop, record: RunRecord, measured: Measurements, results: Sequence[SampleResult]
+) -> tuple[GateResult, Compared]:
     """Judge a drop of a run that is finished.
 
     Raises:
         ConfigError: a baseline that differs in what was not to be tolerated.
     """
-    ready = drop.against(pair_results(drop.baseline, record, measured.results))
+    ready = drop.against(pair_results(drop.baseline, record, results))
     verdict = ready.judge(measured)
-    return verdict, compared(Prepared((ready,)), (verdict,), measured)
+    return verdict, compared(Prepared((ready,)), (verdict,), measured, results)

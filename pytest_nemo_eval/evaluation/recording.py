@@ -13,7 +13,7 @@ from ..metrics import Measurements, MetricValue
 from ..runs import GateRecord, MetricRecord, ModelRecord, RunRecord, RunStatus
 from ..runs.provenance import environment
 from ..runs.record import BenchmarkRecord, CountRecord
-from ..scores import SampleResult
+from ..scores import Outcome
 from .plan import Job
 
 
@@ -75,15 +75,15 @@ def gate_record(gate: GateResult) -> GateRecord:
     )
 
 
-def counts_of(results: Sequence[SampleResult]) -> CountRecord:
+def counts_of(outcomes: Sequence[Outcome]) -> CountRecord:
     """How the requests came out."""
     return CountRecord(
-        scored=sum(result.score is not None for result in results),
-        errors=sum(result.score is None for result in results),
-        extraction_failures=sum(result.score is not None and result.score.answer is None for result in results),
-        truncated=sum(result.truncated for result in results),
-        prompt_tokens=sum(result.usage.prompt_tokens for result in results),
-        completion_tokens=sum(result.usage.completion_tokens for result in results),
+        scored=sum(outcome.value is not None for outcome in outcomes),
+        errors=sum(outcome.value is None for outcome in outcomes),
+        extraction_failures=sum(outcome.value is not None and not outcome.extracted for outcome in outcomes),
+        truncated=sum(outcome.truncated for outcome in outcomes),
+        prompt_tokens=sum(outcome.prompt_tokens for outcome in outcomes),
+        completion_tokens=sum(outcome.completion_tokens for outcome in outcomes),
     )
 
 
@@ -99,6 +99,6 @@ def finished_record(record: RunRecord, measured: Measurements, gates: tuple[Gate
         status=RunStatus.FINISHED,
         seconds=round(measured.seconds, 3),
         benchmark=benchmark,
-        counts=counts_of(measured.results),
+        counts=counts_of(measured.outcomes),
         gates=tuple(gate_record(gate) for gate in gates),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -86,7 +87,8 @@ class BenchmarkResult:
 
     Attributes:
         benchmark: its full name, ``gsm8k:lm-eval``.
-        measured: every sample in order, with reply and score, and the metrics of all of them.
+        measured: the metrics of all samples.
+        results: every sample in order, with reply and score; read from the Run as they are looked at.
         folder: the Run on disk; ``record`` is what its eval-*.json holds.
         gates: the verdicts of the gates that the run was given.
         notes: what a reader should know, such as fewer worked examples than the reference has.
@@ -101,6 +103,7 @@ class BenchmarkResult:
     benchmark: str
     model: str
     measured: Measurements
+    results: Sequence[SampleResult]
     folder: Path
     record: RunRecord
     gates: tuple[GateResult, ...] = ()
@@ -110,11 +113,6 @@ class BenchmarkResult:
     compared: list[str] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     unmet: Judgement | MeasuredFloat | None = None
-
-    @property
-    def results(self) -> Sequence[SampleResult]:
-        """Every sample, in order."""
-        return self.measured.results
 
     @cached_property
     def metrics(self) -> Mapping[str, MetricValue]:
@@ -182,7 +180,7 @@ class BenchmarkResult:
             raise ConfigError(f"no_worse_than(...): {error}") from None
         check_metric(metric)
         verdict, beside = judge_drop(
-            drop_gate(canonical(metric), settings, self._baseline(baseline)), self.record, self.measured
+            drop_gate(canonical(metric), settings, self._baseline(baseline)), self.record, self.measured, self.results
         )
         self._keep(verdict, beside)
         return self.judgements[-1]
@@ -212,9 +210,14 @@ class BenchmarkResult:
         write_record(self.folder, self.record)
 
     def worst(self, count: int = WORST) -> list[SampleResult]:
-        """The lowest scored samples, in order."""
-        scored = [result for result in self.results if result.score is not None and result.score.value < 1]
-        return sorted(scored, key=lambda result: result.score.value if result.score else 0.0)[:count]
+        """The lowest scored samples, in order.
+
+        Raises:
+            EvalError: the Run's samples cannot be read.
+        """
+        scored = ((outcome.value, index) for index, outcome in enumerate(self.measured.outcomes))
+        lowest = heapq.nsmallest(count, ((value, index) for value, index in scored if value is not None and value < 1))
+        return [self.results[index] for _, index in lowest]
 
     def missed(self) -> list[GateResult]:
         """The gates that did not pass."""

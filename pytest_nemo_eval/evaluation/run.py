@@ -14,9 +14,9 @@ from ..client import Client
 from ..errors import EvalError
 from ..gates import find_faults
 from ..metrics import Measurements, rerun_noise
-from ..runs import ModelRecord, RerunRecord, RunStatus, RunWriter
-from ..runs.writer import write_flips, write_record
-from ..scores import SampleResult
+from ..runs import ModelRecord, RerunRecord, RunStatus, RunWriter, results_in_order
+from ..runs.writer import RESULTS, write_flips, write_record
+from ..scores import Outcome, SampleResult
 from .comparing import compared, prepare
 from .engine import Progress, evaluate
 from .plan import Job
@@ -53,10 +53,11 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
     progress = Progress(total=len(job.samples) * job.repeats)
     start = time.perf_counter()
     try:
-        results = _wait(job, client, writer, progress, tick)
-        measured = Measurements(results, time.perf_counter() - start, job.interval)
+        outcomes = [Outcome.of(result) for result in _wait(job, client, writer, progress, tick)]
+        measured = Measurements(outcomes, time.perf_counter() - start, job.interval)
+        results = results_in_order(place.folder / RESULTS, ((one.sample_id, one.repeat) for one in outcomes))
         gates = tuple(gate.judge(measured) for gate in prepared.gates)
-        beside = compared(prepared, gates, measured)
+        beside = compared(prepared, gates, measured, results)
         faults = find_faults(measured, place.model, job.gating.validity)
         record = msgspec.structs.replace(
             finished_record(record, measured, gates), comparisons=beside.records, faults=tuple(faults)
@@ -83,6 +84,7 @@ def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress]
         benchmark=job.benchmark.full_name,
         model=client.endpoint.model_id,
         measured=measured,
+        results=results,
         folder=place.folder,
         record=record,
         gates=gates,

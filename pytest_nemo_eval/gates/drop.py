@@ -81,7 +81,7 @@ class Drop:
     def judge(self, measured: Measurements) -> GateResult:
         if self.pairing is None:
             raise ConfigError(f"the gate on the drop of {self.metric} was not given the baseline's answers")
-        theirs = Measurements(self.pairing.results).question_values(self.metric)
+        theirs = Measurements(self.pairing.outcomes).question_values(self.metric)
         ours = measured.question_values(self.metric)
         comparison = compare(
             self.metric,

@@ -11,7 +11,7 @@ from ..config.settings import Shares
 from ..errors import ConfigError
 from ..metrics import Measurements
 from ..runs import ModelRecord
-from ..scores import SampleResult
+from ..scores import Outcome
 
 FEWEST_REPLIES = 20
 """Below this, a share says too little."""
@@ -83,21 +83,21 @@ def find_faults(measured: Measurements, model: ModelRecord, shares: Shares | boo
             "the model has no chat template, so the server made one up: ask for completions (a URL that ends in "
             "/v1/completions, or target.api_endpoint.type: completions), or give the server a template"
         )
-    replies = sum(result.score is not None for result in measured.results)
+    replies = sum(outcome.value is not None for outcome in measured.outcomes)
     for name, fault in FAULTS.items():
         bound = chosen.get(name, True)
         limit = fault.share if bound is True else float(bound)
         if bound is False or (replies < FEWEST_REPLIES and bound is True):
             continue
         share = measured.metric(name).value
-        if share > limit and not _as_it_should_be(name, share, measured.results):
+        if share > limit and not _as_it_should_be(name, share, measured.outcomes):
             found.append(f"{share:.0%} of the {fault.words} (bound: {limit:.0%}): {fault.advice}")
     return found
 
 
-def _as_it_should_be(name: str, share: float, results: Sequence[SampleResult]) -> bool:
+def _as_it_should_be(name: str, share: float, outcomes: Sequence[Outcome]) -> bool:
     """Where nearly all questions have one right answer, nearly all replies may be the same."""
     if name != "identical_reply_rate":
         return False
-    targets = Counter(result.target for result in results)
-    return max(targets.values()) / len(results) >= share - 0.05
+    targets = Counter(outcome.target_digest for outcome in outcomes)
+    return max(targets.values()) / len(outcomes) >= share - 0.05

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..scores import SampleResult
+from ..scores import Outcome
 from .means import question_means
 
 
-def accuracy(results: Sequence[SampleResult]) -> dict[str, float]:
+def accuracy(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Each question's mean score; errored samples are left out."""
-    return question_means(results, lambda result: None if result.score is None else result.score.value)
+    return question_means(outcomes, lambda outcome: outcome.value)

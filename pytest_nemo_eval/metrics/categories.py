@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..scores import SampleResult
+from ..scores import Outcome
 from .accuracy import accuracy
 from .intervals import IntervalKind
 from .means import mean_metric
@@ -13,27 +13,27 @@ from .values import MetricValue
 WORST = "worst_category_accuracy"
 
 
-def by_category(results: Sequence[SampleResult]) -> dict[str, list[SampleResult]]:
-    """The results of each category, by name; those without one are left out."""
-    found: dict[str, list[SampleResult]] = {}
-    for result in results:
-        if result.category:
-            found.setdefault(result.category, []).append(result)
+def by_category(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """The outcomes of each category, by name; those without one are left out."""
+    found: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.category:
+            found.setdefault(outcome.category, []).append(outcome)
     return dict(sorted(found.items()))
 
 
 def category_accuracies(
-    results: Sequence[SampleResult], clusters: Mapping[str, str], confidence: float, kind: IntervalKind
+    outcomes: Sequence[Outcome], clusters: Mapping[str, str], confidence: float, kind: IntervalKind
 ) -> dict[str, MetricValue]:
     """The accuracy of each category, with an interval for it alone."""
     return {
         category: mean_metric(f"accuracy[{category}]", accuracy(members), clusters, confidence, share=True, kind=kind)
-        for category, members in by_category(results).items()
+        for category, members in by_category(outcomes).items()
     }
 
 
 def worst_category(
-    results: Sequence[SampleResult], clusters: Mapping[str, str], confidence: float, kind: IntervalKind
+    outcomes: Sequence[Outcome], clusters: Mapping[str, str], confidence: float, kind: IntervalKind
 ) -> MetricValue | None:
     """The lowest accuracy of a category in which anything was scored; None without categories.
 
@@ -41,7 +41,7 @@ def worst_category(
     1 - (1 - confidence) / categories makes all their intervals hold at once, and the lowest then lies between the
     lowest of the lower and the lowest of the upper bounds. It holds more often than the confidence says.
     """
-    scored = [result for result in results if result.score is not None]
+    scored = [outcome for outcome in outcomes if outcome.value is not None]
     count = len(by_category(scored))
     if not count:
         return None

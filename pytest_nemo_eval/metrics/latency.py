@@ -1,33 +1,56 @@
-"""Seconds from sending a request to having the whole reply, over samples that got one."""
+"""Seconds from sending a request to its reply, the first piece of it or all, over samples that have them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ..scores import SampleResult
+from ..scores import Outcome
 from .means import question_means
 from .quantiles import order_interval, quantile
 from .questions import unit_count
 from .values import Method, MetricValue
 
+Clock = Callable[[Outcome], float]
+"""A time of a reply in seconds; 0 where it has none."""
 
-def latency_mean(results: Sequence[SampleResult]) -> dict[str, float]:
+
+def reply_seconds(outcome: Outcome) -> float:
+    """Until the whole reply was there."""
+    return outcome.seconds
+
+
+def first_token_seconds(outcome: Outcome) -> float:
+    """Until the first piece of a streamed reply was there."""
+    return outcome.first_token_seconds
+
+
+def latency_mean(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Seconds of a reply."""
-    return question_means(results, lambda result: result.seconds if result.seconds > 0 else None)
+    return question_means(outcomes, lambda outcome: outcome.seconds or None)
 
 
-def latency_percentile(
-    name: str, results: Sequence[SampleResult], share: float, clusters: Mapping[str, str], confidence: float
+def first_token_mean(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Seconds to the first piece of a streamed reply."""
+    return question_means(outcomes, lambda outcome: outcome.first_token_seconds or None)
+
+
+def seconds_percentile(
+    name: str,
+    outcomes: Sequence[Outcome],
+    clock: Clock,
+    share: float,
+    clusters: Mapping[str, str],
+    confidence: float,
 ) -> MetricValue | None:
-    """A percentile over all replies, in seconds; None without replies.
+    """A percentile over all replies that the clock timed, in seconds; None without any.
 
     The interval is one of order statistics, in which a question with its repeats, or a cluster, counts as one draw.
     """
-    replied = [result for result in results if result.seconds > 0]
-    if not replied:
+    timed = [(seconds, outcome.sample_id) for outcome in outcomes if (seconds := clock(outcome)) > 0]
+    if not timed:
         return None
-    ordered = sorted(result.seconds for result in replied)
-    questions = {result.sample_id for result in replied}
+    ordered = sorted(seconds for seconds, _ in timed)
+    questions = {question for _, question in timed}
     value = quantile(ordered, share)
     found = order_interval(ordered, unit_count(questions, clusters), share, confidence)
     lower, upper = found or (value, value)

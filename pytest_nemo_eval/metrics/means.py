@@ -1,31 +1,29 @@
-"""From results to one value a question, and to their mean."""
+"""From outcomes to one value a question, and to their mean."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from ..scores import SampleResult
+from ..scores import Outcome
 from .intervals import IntervalKind, mean_interval
 from .questions import Questions
 from .values import MetricValue
 
 
-def question_means(
-    results: Sequence[SampleResult], value_of: Callable[[SampleResult], float | None]
-) -> dict[str, float]:
+def question_means(outcomes: Sequence[Outcome], value_of: Callable[[Outcome], float | None]) -> dict[str, float]:
     """Each question's mean value, in order.
 
     Repeats of a question are averaged first: they are not independent, and would narrow an interval falsely.
 
     Args:
-        value_of: a result to a number, or None where it does not count.
+        value_of: an outcome to a number, or None where it does not count.
     """
     questions: dict[str, list[float]] = {}
-    for result in results:
-        value = value_of(result)
+    for outcome in outcomes:
+        value = value_of(outcome)
         if value is not None:
-            questions.setdefault(result.sample_id, []).append(value)
+            questions.setdefault(outcome.sample_id, []).append(value)
     return {question: fmean(values) for question, values in questions.items()}
 
 

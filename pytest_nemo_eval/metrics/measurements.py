@@ -1,4 +1,4 @@
-"""All that can be measured in the results of a benchmark."""
+"""All that can be measured in the outcomes of a benchmark."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import ConfigError
-from ..scores import SampleResult
+from ..scores import Outcome
 from .accuracy import accuracy
 from .categories import WORST, by_category, category_accuracies, worst_category
 from .intervals import IntervalKind
-from .latency import latency_percentile
+from .latency import seconds_percentile
 from .means import mean_metric
 from .names import (
+    CLOCKS,
     FIXED,
     MEANS,
-    NO_SECONDS,
     NO_TIME,
     NO_TOKENS,
     PERCENTILES,
@@ -34,46 +34,47 @@ from .values import MetricValue
 
 @dataclass(frozen=True)
 class Measurements:
-    """The results of a benchmark as metrics.
+    """The outcomes of a benchmark as metrics.
 
     Attributes:
         seconds: wall time of the benchmark; 0 where it is not known.
         interval: ``bootstrap`` resamples for means, where ``auto`` takes Wilson's or Student's intervals.
     """
 
-    results: Sequence[SampleResult]
+    outcomes: Sequence[Outcome]
     seconds: float = 0.0
     interval: IntervalKind = "auto"
 
     @cached_property
     def clusters(self) -> dict[str, str]:
         """The cluster of each question that has one."""
-        return {result.sample_id: result.cluster for result in self.results if result.cluster}
+        return {outcome.sample_id: outcome.cluster for outcome in self.outcomes if outcome.cluster}
 
     @cached_property
     def repeats(self) -> int:
         """How often a question was asked."""
-        return repeats(self.results)
+        return repeats(self.outcomes)
 
     def metric(self, name: str, confidence: float = 0.95) -> MetricValue:
         """A metric by its name or one of its aliases.
 
         Raises:
-            ConfigError: there is no such metric, or these results do not have it; the message names the nearest one.
+            ConfigError: there is no such metric, or these outcomes do not have it; the message names the nearest one.
         """
         check_metric(name)
         name = canonical(name)
         found: MetricValue | None
         if name in PERCENTILES:
-            found = latency_percentile(name, self.results, PERCENTILES[name], self.clusters, confidence)
+            clock, share = PERCENTILES[name]
+            found = seconds_percentile(name, self.outcomes, CLOCKS[clock][0], share, self.clusters, confidence)
         elif name in SPEEDS:
-            found = SPEEDS[name](self.results, self.seconds)
+            found = SPEEDS[name](self.outcomes, self.seconds)
         elif name == WORST:
-            found = worst_category(self.results, self.clusters, confidence, self.interval)
+            found = worst_category(self.outcomes, self.clusters, confidence, self.interval)
         else:
-            share = name not in MEANS or MEANS[name].share
+            is_share = name not in MEANS or MEANS[name].share
             values = self.question_values(name)
-            return mean_metric(name, values, self.clusters, confidence, share=share, kind=self.interval)
+            return mean_metric(name, values, self.clusters, confidence, share=is_share, kind=self.interval)
         if found is None:
             raise ConfigError(f"there is no {name}: {self._missing(name)}")
         return found
@@ -82,14 +83,14 @@ class Measurements:
         """Each question's value of a metric that is a mean over questions, for comparisons by question.
 
         Raises:
-            ConfigError: it is none, there is no such metric, or these results do not have it.
+            ConfigError: it is none, there is no such metric, or these outcomes do not have it.
         """
         check_metric(name)
         name = canonical(name)
         passes, category = passes_of(name), category_of(name)
         if name in MEANS:
             mean = MEANS[name]
-            values = mean.values(self.results)
+            values = mean.values(self.outcomes)
             if not values and mean.missing:
                 raise ConfigError(f"there is no {name}: {mean.missing}")
             return values
@@ -97,16 +98,16 @@ class Measurements:
             sign, k = passes
             if k > self.repeats:
                 raise ConfigError(f"{name} needs {k} repeats of each question, and there are {self.repeats}")
-            return pass_at_k(self.results, k) if sign == "@" else pass_hat_k(self.results, k)
+            return pass_at_k(self.outcomes, k) if sign == "@" else pass_hat_k(self.outcomes, k)
         if category:
-            members = by_category(self.results)
+            members = by_category(self.outcomes)
             if category not in members:
                 raise ConfigError(f"there is no category {category}; {nearest_category(category, members)}")
             return accuracy(members[category])
         raise ConfigError(f"{name} is no mean over questions: question by question there is {', '.join(MEANS)}")
 
     def table(self) -> dict[str, MetricValue]:
-        """Every metric that these results have, but for those of single categories; pass@K for 1 and all repeats."""
+        """Every metric that these outcomes have, but for those of single categories; pass@K for 1 and all repeats."""
         names = [name for name in FIXED if not self._missing(name)]
         if self.repeats > 1:
             names += [f"pass{sign}{k}" for sign in "@^" for k in (1, self.repeats)]
@@ -114,17 +115,19 @@ class Measurements:
 
     def categories(self) -> dict[str, MetricValue]:
         """The accuracy of each category, by its name."""
-        return category_accuracies(self.results, self.clusters, 0.95, self.interval)
+        return category_accuracies(self.outcomes, self.clusters, 0.95, self.interval)
 
     def _missing(self, name: str) -> str:
-        """Why these results do not have a metric; "" where they do."""
+        """Why these outcomes do not have a metric; "" where they do."""
         if name in SPEEDS and self.seconds <= 0:
             return NO_TIME
         if name in {"prompt_tokens", "completion_tokens", "tokens_per_second"}:
-            return "" if any(map(counted, self.results)) else NO_TOKENS
-        if name in PERCENTILES or name == "latency_mean":
-            return "" if any(result.seconds > 0 for result in self.results) else NO_SECONDS
+            return "" if any(map(counted, self.outcomes)) else NO_TOKENS
+        clock = name.rpartition("_")[0]
+        if clock in CLOCKS:
+            seconds, missing = CLOCKS[clock]
+            return "" if any(seconds(outcome) > 0 for outcome in self.outcomes) else missing
         if name == WORST:
-            scored = [result for result in self.results if result.score is not None]
+            scored = [outcome for outcome in self.outcomes if outcome.value is not None]
             return "" if len(by_category(scored)) > 1 else "it takes categories in which something was scored"
         return ""

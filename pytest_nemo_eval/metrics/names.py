@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from ..scores import SampleResult
+from ..scores import Outcome
 from .accuracy import accuracy
 from .categories import WORST
-from .latency import latency_mean
+from .latency import Clock, first_token_mean, first_token_seconds, latency_mean, reply_seconds
 from .rates import empty_reply_rate, error_rate, extraction_failure_rate, identical_reply_rate, truncation_rate
 from .speed import samples_per_second, tokens_per_second
 from .tokens import completion_tokens, prompt_tokens
@@ -28,7 +28,7 @@ class Mean:
         missing: why there may be none.
     """
 
-    values: Callable[[Sequence[SampleResult]], dict[str, float]]
+    values: Callable[[Sequence[Outcome]], dict[str, float]]
     higher_is_better: bool = False
     share: bool = True
     missing: str = ""
@@ -36,6 +36,7 @@ class Mean:
 
 NO_TOKENS = "no reply came with its number of tokens"
 NO_SECONDS = "no reply came with its seconds"
+NO_STREAM = "no reply was streamed"
 NO_TIME = "it is not known how long the benchmark took"
 
 MEANS: Mapping[str, Mean] = {
@@ -48,9 +49,18 @@ MEANS: Mapping[str, Mean] = {
     "prompt_tokens": Mean(prompt_tokens, share=False, missing=NO_TOKENS),
     "completion_tokens": Mean(completion_tokens, share=False, missing=NO_TOKENS),
     "latency_mean": Mean(latency_mean, share=False, missing=NO_SECONDS),
+    "first_token_mean": Mean(first_token_mean, share=False, missing=NO_STREAM),
 }
-PERCENTILES: Mapping[str, float] = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p99": 0.99}
-SPEEDS: Mapping[str, Callable[[Sequence[SampleResult], float], MetricValue | None]] = {
+CLOCKS: Mapping[str, tuple[Clock, str]] = {
+    "latency": (reply_seconds, NO_SECONDS),
+    "first_token": (first_token_seconds, NO_STREAM),
+}
+"""What is timed, as names begin, and why it may be missing."""
+PERCENTILES: Mapping[str, tuple[str, float]] = {
+    f"{clock}_p{percent}": (clock, percent / 100) for clock in CLOCKS for percent in (50, 90, 99)
+}
+"""Of which clock, and which share."""
+SPEEDS: Mapping[str, Callable[[Sequence[Outcome], float], MetricValue | None]] = {
     "samples_per_second": samples_per_second,
     "tokens_per_second": tokens_per_second,
 }
@@ -80,7 +90,7 @@ def category_of(name: str) -> str | None:
 
 
 def check_metric(name: str) -> None:
-    """Whether a metric can be called so, whatever the results may be.
+    """Whether a metric can be called so, whatever the outcomes may be.
 
     Raises:
         ConfigError: it cannot; the message names the nearest one.

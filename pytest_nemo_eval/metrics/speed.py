@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..scores import SampleResult
+from ..scores import Outcome
 from .tokens import counted
 from .values import MetricValue
 
 
-def samples_per_second(results: Sequence[SampleResult], seconds: float) -> MetricValue | None:
+def samples_per_second(outcomes: Sequence[Outcome], seconds: float) -> MetricValue | None:
     """Scored samples a second of wall time; None where that is not known."""
-    scored = sum(result.score is not None for result in results)
+    scored = sum(outcome.value is not None for outcome in outcomes)
     return _rate("samples_per_second", scored, scored, seconds)
 
 
-def tokens_per_second(results: Sequence[SampleResult], seconds: float) -> MetricValue | None:
+def tokens_per_second(outcomes: Sequence[Outcome], seconds: float) -> MetricValue | None:
     """Tokens of replies a second of wall time; None where either is not known."""
-    tokens = [result.usage.completion_tokens for result in results if counted(result)]
+    tokens = [outcome.completion_tokens for outcome in outcomes if counted(outcome)]
     return _rate("tokens_per_second", sum(tokens), len(tokens), seconds) if tokens else None
 
 

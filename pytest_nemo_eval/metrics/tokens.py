@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..scores import SampleResult
+from ..scores import Outcome
 from .means import question_means
 
 
-def counted(result: SampleResult) -> bool:
+def counted(outcome: Outcome) -> bool:
     """Whether the server said how many tokens it had."""
-    return result.usage.prompt_tokens + result.usage.completion_tokens > 0
+    return outcome.prompt_tokens + outcome.completion_tokens > 0
 
 
-def prompt_tokens(results: Sequence[SampleResult]) -> dict[str, float]:
+def prompt_tokens(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Tokens of a prompt."""
-    return question_means(results, lambda result: float(result.usage.prompt_tokens) if counted(result) else None)
+    return question_means(outcomes, lambda outcome: float(outcome.prompt_tokens) if counted(outcome) else None)
 
 
-def completion_tokens(results: Sequence[SampleResult]) -> dict[str, float]:
+def completion_tokens(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Tokens of a reply."""
-    return question_means(results, lambda result: float(result.usage.completion_tokens) if counted(result) else None)
+    return question_means(outcomes, lambda outcome: float(outcome.completion_tokens) if counted(outcome) else None)

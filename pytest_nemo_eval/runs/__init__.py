@@ -3,7 +3,7 @@
 from .baseline import Baseline, Wanted
 from .find import BaselineMissingError, check_name, find_baseline, locate, save_baseline
 from .pairing import Pairing, pair
-from .reader import Run, read_run
+from .reader import ResultFile, Run, index_results, read_run, results_in_order
 from .record import (
     SCHEMA_VERSION,
     ComparisonRecord,
@@ -28,6 +28,7 @@ __all__ = [
     "ModelRecord",
     "Pairing",
     "RerunRecord",
+    "ResultFile",
     "Run",
     "RunRecord",
     "RunStatus",
@@ -35,8 +36,10 @@ __all__ = [
     "Wanted",
     "check_name",
     "find_baseline",
+    "index_results",
     "locate",
     "pair",
     "read_run",
+    "results_in_order",
     "save_baseline",
 ]

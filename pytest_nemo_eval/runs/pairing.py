@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
 from ..config.settings import Facet
 from ..samples import Sample
-from ..scores import SampleResult
+from ..scores import Outcome, SampleResult
 from .baseline import OWN, Baseline
 from .record import RunRecord
 
@@ -31,6 +32,11 @@ class Pairing:
     differences: Mapping[Facet, str]
     notes: tuple[str, ...]
 
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The answers without their texts."""
+        return tuple(map(Outcome.of, self.results))
+
 
 def pair(baseline: Baseline, record: RunRecord, samples: Sequence[Sample], prompts: Mapping[str, str]) -> Pairing:
     """Pair questions by id where the text agrees, else by text.
@@ -46,10 +52,7 @@ def pair(baseline: Baseline, record: RunRecord, samples: Sequence[Sample], promp
     found: list[SampleResult] = []
     for sample in samples:
         theirs = answers.get(partners.get(sample.id, ""), [])
-        found += [
-            msgspec.structs.replace(result, sample_id=sample.id, input=sample.input, cluster=sample.cluster)
-            for result in theirs
-        ]
+        found += [msgspec.structs.replace(one, sample_id=sample.id, cluster=sample.cluster) for one in theirs]
     targets = {sample.id: sample.target for sample in samples}
     wrong = {result.sample_id for result in found if not _same_target(result.target, targets[result.sample_id])}
     other = {result.sample_id for result in found if result.prompt not in ("", prompts[result.sample_id])}

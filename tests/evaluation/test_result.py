@@ -19,6 +19,7 @@ from pytest_nemo_eval.evaluation.recording import counts_of
 from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.runs import ModelRecord, RunStatus
 from pytest_nemo_eval.runs.record import BenchmarkRecord
+from pytest_nemo_eval.scores import Outcome
 
 RECORD = RunRecord(
     status=RunStatus.FINISHED,
@@ -77,13 +78,15 @@ def sample(
 def result_of(
     *results: SampleResult, gates: Sequence[GateResult] = (), notes: Sequence[str] = (), folder: str = "eval-runs/1"
 ) -> BenchmarkResult:
+    outcomes = tuple(map(Outcome.of, results))
     return BenchmarkResult(
         item="item",
         benchmark="gsm8k:lm-eval",
         model="llama",
-        measured=Measurements(results),
+        measured=Measurements(outcomes),
+        results=results,
         folder=Path(folder),
-        record=msgspec.structs.replace(RECORD, counts=counts_of(results)),
+        record=msgspec.structs.replace(RECORD, counts=counts_of(outcomes)),
         gates=tuple(gates),
         notes=tuple(notes),
     )

@@ -14,6 +14,7 @@ from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.gates import Drop
 from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.runs import Baseline, Pairing, RerunRecord
+from pytest_nemo_eval.scores import Outcome
 from tests.records import RECORD
 from tests.shared_data import RECORDED_GSM8K, shared_rows
 
@@ -40,7 +41,7 @@ def baseline(results: tuple[SampleResult, ...], rerun: RerunRecord | None = None
 
 
 def judge(drop: Drop, ours: tuple[SampleResult, ...]) -> GateResult:
-    return drop.against(Pairing(drop.baseline.results, 0, {}, ())).judge(Measurements(ours))
+    return drop.against(Pairing(drop.baseline.results, 0, {}, ())).judge(Measurements(tuple(map(Outcome.of, ours))))
 
 
 @pytest.mark.parametrize(

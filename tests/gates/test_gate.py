@@ -11,14 +11,17 @@ from pytest_nemo_eval.config.settings import DecideBy
 from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.gates.gate import decide
 from pytest_nemo_eval.metrics import Measurements
+from pytest_nemo_eval.scores import Outcome
 
 
 def measured(right: int, n: int = 100) -> Measurements:
     """``right`` of ``n`` questions are right."""
     return Measurements(
         [
-            SampleResult(
-                sample_id=str(i), score=Score(value=float(i < right), answer="7"), reply="It is 7", seconds=1.0
+            Outcome.of(
+                SampleResult(
+                    sample_id=str(i), score=Score(value=float(i < right), answer="7"), reply="It is 7", seconds=1.0
+                )
             )
             for i in range(n)
         ]

@@ -9,6 +9,7 @@ from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.gates import check_shares, find_faults
 from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.runs import ModelRecord
+from pytest_nemo_eval.scores import Outcome
 
 MODEL = ModelRecord(id="m", url="http://127.0.0.1/v1", protocol="chat")
 
@@ -28,11 +29,15 @@ def replies(n: int = 40, **faults: int) -> Measurements:
                 error="HTTP 500" if error else None,
             )
         )
-    return Measurements(results)
+    return measured(*results)
+
+
+def measured(*results: SampleResult) -> Measurements:
+    return Measurements(tuple(map(Outcome.of, results)))
 
 
 @pytest.mark.parametrize(
-    ("measured", "words"),
+    ("replied", "words"),
     [
         (replies(truncated=30), "75% of the replies ran into the limit of tokens (bound: 50%): raise max_new_tokens"),
         (replies(unextracted=25), "62% of the replies held no answer that the scorer could extract (bound: 50%)"),
@@ -41,10 +46,10 @@ def replies(n: int = 40, **faults: int) -> Measurements:
         (replies(errors=5), "12% of the samples ended in an error (bound: 10%)"),
     ],
 )
-def test_each_fault_is_named(measured: Measurements, words: str) -> None:
-    (found,) = find_faults(measured, MODEL)
+def test_each_fault_is_named(replied: Measurements, words: str) -> None:
+    (found,) = find_faults(replied, MODEL)
     assert found.startswith(words)
-    assert find_faults(measured, MODEL, False) == []
+    assert find_faults(replied, MODEL, False) == []
 
 
 def test_what_is_as_it_should_be_is_no_fault() -> None:
@@ -56,7 +61,7 @@ def test_one_right_answer_for_all() -> None:
     results = [
         SampleResult(sample_id=str(i), target="no", reply="no", score=Score(value=1.0, answer="no")) for i in range(40)
     ]
-    assert find_faults(Measurements(results), MODEL) == []
+    assert find_faults(measured(*results), MODEL) == []
 
 
 def test_a_missing_chat_template() -> None:

@@ -1,11 +1,11 @@
-"""Results as metrics see them."""
+"""Outcomes as metrics see them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from pytest_nemo_eval.chat import Usage
-from pytest_nemo_eval.scores import SampleResult, Score
+from pytest_nemo_eval.scores import Outcome, SampleResult, Score
 from tests.shared_data import RECORDED_GSM8K, shared_rows, text
 
 
@@ -21,8 +21,9 @@ def result(
     cluster: str = "",
     tokens: tuple[int, int] = (0, 0),
     seconds: float = 0.0,
-) -> SampleResult:
-    return SampleResult(
+    first_token: float = 0.0,
+) -> Outcome:
+    made = SampleResult(
         sample_id=str(sample),
         repeat=repeat,
         score=None if value is None else Score(value=value, answer=answer),
@@ -32,10 +33,12 @@ def result(
         cluster=cluster,
         usage=Usage(*tokens),
         seconds=seconds,
+        first_token_seconds=first_token,
     )
+    return Outcome.of(made)
 
 
-def full(n: int = 40) -> list[SampleResult]:
+def full(n: int = 40) -> list[Outcome]:
     """Questions with all that can be measured, in two categories."""
     return [
         result(
@@ -45,6 +48,7 @@ def full(n: int = 40) -> list[SampleResult]:
             category="algebra" if question % 4 else "law",
             tokens=(100 + question, 10 * question),
             seconds=1.0 + question,
+            first_token=0.5,
         )
         for question in range(n)
     ]

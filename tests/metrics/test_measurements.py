@@ -12,7 +12,7 @@ from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.metrics import Measurements, MetricValue
 from pytest_nemo_eval.metrics.intervals import IntervalKind, wilson
 from pytest_nemo_eval.metrics.names import FIXED
-from pytest_nemo_eval.scores import SampleResult
+from pytest_nemo_eval.scores import Outcome
 from tests.metrics.results import full, result
 
 SHARES = [
@@ -67,7 +67,7 @@ def test_the_rates() -> None:
 
 
 @pytest.mark.parametrize("results", [[], [result(1, None)]])
-def test_nothing_scored_is_no_evidence(results: list[SampleResult]) -> None:
+def test_nothing_scored_is_no_evidence(results: list[Outcome]) -> None:
     table = Measurements(results).table()
     assert list(table) == SHARES
     errors = table.pop("error_rate")
@@ -100,6 +100,9 @@ def test_everything_that_can_be_measured() -> None:
     assert values["latency_p50"] == (20.5, 40, "order")
     assert values["latency_p90"] == (36.1, 40, "order")
     assert values["latency_p99"] == (39.61, 40, "none")
+    assert values["first_token_mean"] == (0.5, 40, "t")
+    assert values["first_token_p50"] == (0.5, 40, "order")
+    assert values["first_token_p99"] == (0.5, 40, "none")
     assert values["samples_per_second"] == (4.0, 40, "none")
     assert values["tokens_per_second"] == (780.0, 40, "none")
     assert values["identical_reply_rate"] == (0.2, 40, "wilson")
@@ -114,6 +117,14 @@ def test_tokens_and_seconds_only_of_replies_that_have_them() -> None:
     assert (table["prompt_tokens"].value, table["prompt_tokens"].n) == (20, 2)
     assert (table["latency_mean"].value, table["latency_mean"].n) == (3, 2)
     assert (table["samples_per_second"].value, table["tokens_per_second"].value) == (0.5, 6.0)
+
+
+def test_the_first_token_of_replies_that_were_streamed() -> None:
+    outcomes = [result(n, 1.0, seconds=2.0, first_token=n / 10) for n in range(11)]
+    table = Measurements(outcomes).table()
+    assert table["first_token_mean"].value == pytest.approx(0.55)
+    assert (table["first_token_p50"].value, table["first_token_p90"].n) == (0.55, 10)
+    assert not any("first_token" in name for name in Measurements(outcomes[:1]).table())
 
 
 def test_categories_and_the_worst() -> None:
@@ -165,6 +176,8 @@ def test_metrics_that_results_do_not_have(name: str, words: str) -> None:
         ("tokens_per_second", "no reply came with its number of tokens"),
         ("latency_mean", "no reply came with its seconds"),
         ("latency_p50", "no reply came with its seconds"),
+        ("first_token_mean", "no reply was streamed"),
+        ("first_token_p90", "no reply was streamed"),
         ("worst_category_accuracy", "it takes categories in which something was scored"),
         ("accuracy[law]", "these results have no categories"),
         ("pass@2", "needs 2 repeats of each question, and there are 1"),
@@ -208,14 +221,22 @@ def test_confidence_and_bootstrap() -> None:
 )
 def test_every_metric_lies_in_its_interval(values: list[tuple[int, float | None, bool]], kind: IntervalKind) -> None:
     results = [
-        result(sample, value, n, category=str(sample % 2), cluster="c" if sample > 2 else "", seconds=float(timed))
+        result(
+            sample,
+            value,
+            n,
+            category=str(sample % 2),
+            cluster="c" if sample > 2 else "",
+            seconds=float(timed),
+            first_token=n * timed / 100,
+        )
         for n, (sample, value, timed) in enumerate(values)
     ]
     for name, metric in Measurements(results, 1.0, kind).table().items():
         assert metric.name == name
         assert metric.ci_lower <= metric.ci_upper
         assert metric.ci_lower - 1e-12 <= metric.value <= metric.ci_upper + 1e-12
-        if not name.endswith("second") and "latency" not in name:
+        if not name.endswith("second") and not name.startswith(("latency", "first_token")):
             assert 0 <= metric.ci_lower < metric.ci_upper <= 1
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.metrics.pass_at_k import pass_at_k, pass_hat_k
-from pytest_nemo_eval.scores import SampleResult
+from pytest_nemo_eval.scores import Outcome
 from tests.metrics.results import result
 
 
@@ -31,7 +31,7 @@ def test_large_numbers(n: int, c: int, k: int) -> None:
     assert pass_hat_k(results, k)["q"] == pytest.approx(comb(c, k) / comb(n, k), abs=1e-300)
 
 
-def repeated() -> list[SampleResult]:
+def repeated() -> list[Outcome]:
     """Three questions asked four times, which pass 4, 1 and 0 times; of a fourth, all but one reply are errors."""
     passes = {"a": 4, "b": 1, "c": 0}
     results = [result(q, float(repeat < c), repeat) for q, c in passes.items() for repeat in range(4)]
