@@ -82,7 +82,7 @@ class Usage(msgspec.Struct, frozen=True):
     completion_tokens: int = 0
 
 
-class Response(msgspec.Struct, frozen=True, kw_only=True):
+class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One answer; change one with ``replace``.
 
     Attributes:
@@ -97,6 +97,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str | None = None
     usage: Usage = Usage()
     seconds: float = 0.0
+    first_token_seconds: float = 0.0
 
     def replace(self, **changes: object) -> Response:
         return msgspec.structs.replace(self, **changes)

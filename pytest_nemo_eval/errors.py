@@ -8,6 +8,7 @@
     │   ├── RejectedRequestError   it refused this request (400, 413, 422): an error of one sample
     │   └── AccessError            it refuses every request (401, 403; 404 from the first on): ends the benchmark
     ├── ScorerError                a scorer could not rule
+    ├── StorageError               what was measured cannot be written
     ├── EvaluationError            a benchmark could not be finished: too many errored samples
     └── BrokenSetupError           a benchmark was finished, and its replies show that the set-up is broken
     GateFailure (AssertionError)   a gate was missed; pytest reports it as FAILED
@@ -56,6 +57,10 @@ class AccessError(EndpointError):
 
 class ScorerError(EvalError):
     """A scorer could not rule on a sample."""
+
+
+class StorageError(EvalError):
+    """What was measured cannot be written: a full disk, a folder that is read-only or another's."""
 
 
 class EvaluationError(EvalError):

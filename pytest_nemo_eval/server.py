@@ -59,6 +59,7 @@ class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
         argv: the command line that started it.
         log: the path of its log.
         version: what the server says of its version, "" where it says nothing.
+        restarts: how often it had died before.
     """
 
     base_url: str
@@ -66,3 +67,4 @@ class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...] = ()
     log: str = ""
     version: str = ""
+    restarts: int = 0

@@ -27,6 +27,10 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
         policy: a gate policy over all benchmarks.
         baseline: what drops are measured from: a folder, or the name of a saved one.
         save_baseline: the name that the session's Runs are saved under.
+        concurrency: samples in progress at most; None lets throughput decide.
+        deadline: seconds for the whole session; what is not asked by then is left.
+        reuse: take answers of finished Runs over too.
+        deploy_restarts: how often a deployment that dies in mid-run is started again.
         aa: run each benchmark twice, and keep how far the model is from itself.
         baselines: the folder of saved baselines.
         python: the interpreter of the environment that holds the server, where it has one of its own.
@@ -46,6 +50,9 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int | None = None
     concurrency: int | None = None
     output: str = "eval-runs"
+    deadline: float | None = None
+    reuse: bool = False
+    deploy_restarts: int = 0
     policy: str | None = None
     baseline: str | None = None
     save_baseline: str | None = None

@@ -83,6 +83,7 @@ class EndpointSettings(Settings, frozen=True, kw_only=True):
         url: may end in /v1, /v1/chat/completions or /v1/completions.
         api_key: ``${NAME}``: the variable that holds the key. A key itself is refused.
         api_key_name: the same, written as NAME.
+        headers: further HTTP headers; a value ``${NAME}`` is taken from the environment.
         type: chat or completions; what the URL ends in by default, else chat. Deployed models obey too.
     """
 
@@ -90,6 +91,7 @@ class EndpointSettings(Settings, frozen=True, kw_only=True):
     model_id: str | None = None
     api_key: str | None = None
     api_key_name: str | None = None
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     type: Protocol | None = None
 
 
@@ -108,6 +110,7 @@ class ParamSettings(Settings, frozen=True, kw_only=True):
         parallelism: requests in flight at most.
         request_timeout: seconds for one request.
         max_retries: how often a request that failed is sent again.
+        stream: have replies streamed, to measure the time to the first token.
         extra: further fields of the request's body.
     """
 
@@ -120,6 +123,7 @@ class ParamSettings(Settings, frozen=True, kw_only=True):
     parallelism: Positive | None = None
     request_timeout: Seconds | None = None
     max_retries: Annotated[int, Meta(ge=0)] | None = None
+    stream: bool = False
     extra: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
@@ -235,6 +239,9 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
         matrix: key to list of values: one item for each combination.
         repeats: how often each sample is asked.
         max_errors: samples that may end in an error.
+        deadline: seconds for the whole benchmark; what is not asked by then is left.
+        scorer_timeout: seconds for one answer. The scorer, a function of your own, then runs in a process of its own,
+            which is killed when they are over.
         tags: pytest marks for ``-m``.
     """
 
@@ -253,6 +260,8 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
     matrix: Mapping[str, tuple[Json, ...]] = msgspec.field(default_factory=dict)
     repeats: Positive | None = None
     max_errors: Annotated[int, Meta(ge=0)] = 0
+    deadline: Seconds | None = None
+    scorer_timeout: Seconds | None = None
     tags: tuple[str, ...] = ()
 
 

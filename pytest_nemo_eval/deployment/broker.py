@@ -27,6 +27,7 @@ class _Deployment:
     lock: threading.Lock = field(default_factory=threading.Lock)
     server: Server | None = None
     address: ServerAddress | None = None
+    restarts: int = 0
     failure: str | None = None
 
 
@@ -58,9 +59,8 @@ class Broker:
                     self._stop(deployment)
                     raise
             elif (death := _death(deployment)) is not None:
-                deployment.failure = death
                 self._stop(deployment)
-                raise DeploymentError(death)
+                deployment.address = self._start_again(deployment, death)
             return deployment.address
 
     def diagnose(self, spec: DeploymentSpec) -> str | None:
@@ -87,6 +87,21 @@ class Broker:
                 self._deployments[spec.key] = _Deployment(spec, log)
             return self._deployments[spec.key]
 
+    def _start_again(self, deployment: _Deployment, death: str) -> ServerAddress:
+        if deployment.restarts >= deployment.spec.restarts:
+            deployment.failure = death
+            raise DeploymentError(death)
+        deployment.restarts += 1
+        self._report(f"{death}\nstarting it again ({deployment.restarts} of {deployment.spec.restarts} times)")
+        log = deployment.log
+        deployment.log = log.with_name(f"{log.stem.partition('.')[0]}.{deployment.restarts}{log.suffix}")
+        try:
+            return self._start(deployment)
+        except EvalError as error:
+            deployment.failure = str(error)
+            self._stop(deployment)
+            raise
+
     def _start(self, deployment: _Deployment) -> ServerAddress:
         spec, log = deployment.spec, deployment.log
         launcher = create_launcher(spec.launcher, spec.execution)
@@ -104,6 +119,7 @@ class Broker:
             argv=server.argv,
             log=str(log),
             version=version,
+            restarts=deployment.restarts,
         )
 
     @staticmethod

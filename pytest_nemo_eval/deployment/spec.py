@@ -17,12 +17,14 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         launcher: the launcher's name.
         timeout: how long the start may take, in seconds.
+        restarts: how often it is started again once it has died.
     """
 
     command: ServerCommand
     launcher: str = "local"
     execution: ExecutionSettings = ExecutionSettings()
     timeout: float = 1800.0
+    restarts: int = 0
 
     @property
     def key(self) -> str:

@@ -23,9 +23,8 @@ from ..samples import Sample
 from ..scorers import create_scorer
 from .gating import Gating, Rules, gating
 
-CONCURRENCY = 32
 REQUEST_SECONDS = 600.0
-RETRIES = 4
+RETRIES = 8
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,9 @@ class Job:
         samples: the questions, in order; ``shots`` the worked examples to choose from.
         parameters: fields of each request's body beside model and text.
         data: where the samples come from, in words; ``data_fingerprint`` is a sha256 over all samples, in order.
+        concurrency: samples in progress at most; None leaves that to the endpoint's limit.
+        request_timeout: seconds of one attempt; ``deadline`` of all together.
+        scorer_timeout: seconds for one answer, of a scorer in a process of its own; None for one in this process.
         interval: how the interval of graded scores is computed.
         rules: what the session asks of every benchmark.
     """
@@ -49,12 +51,14 @@ class Job:
     parameters: Mapping[str, Json]
     gating: Gating
     repeats: int
-    concurrency: int
+    concurrency: int | None
     max_errors: int
     request_timeout: float
     retries: int
     data: str
     data_fingerprint: str
+    deadline: float | None = None
+    scorer_timeout: float | None = None
     interval: Literal["auto", "bootstrap"] = "auto"
     rules: Rules = field(default_factory=Rules)
 
@@ -67,10 +71,13 @@ class Job:
         """The request that asks a sample."""
         shots = self.benchmark.choose_shots(sample, self.shots, self.num_fewshot) if self.num_fewshot else ()
         text = self.benchmark.make_prompt(sample, shots)
+        parameters = self.parameters
+        if repeat and isinstance(seed := parameters.get("seed"), int):
+            parameters = {**parameters, "seed": seed + repeat}  # else a server answers each repeat alike
         if protocol is Protocol.CHAT:
             messages = (Message("user", text),)
-            return Request(messages=messages, parameters=self.parameters, sample_id=sample.id, repeat=repeat)
-        return Request(prompt=text, parameters=self.parameters, sample_id=sample.id, repeat=repeat)
+            return Request(messages=messages, parameters=parameters, sample_id=sample.id, repeat=repeat)
+        return Request(prompt=text, parameters=parameters, sample_id=sample.id, repeat=repeat)
 
     def prompt_fingerprint(self, protocol: Protocol) -> str:
         """sha256 over all request bodies without the model's name, in order."""
@@ -157,12 +164,14 @@ def plan(
         parameters=dict(_parameters(benchmark, params)),
         gating=replace(gated, gates=(*gated.gates, *gates)),
         repeats=settings.repeats or task.repeats or 1,
-        concurrency=settings.concurrency or params.parallelism or CONCURRENCY,
+        concurrency=settings.concurrency or params.parallelism,
         max_errors=task.max_errors,
         request_timeout=params.request_timeout or REQUEST_SECONDS,
         retries=RETRIES if params.max_retries is None else params.max_retries,
         data=source.describe(),
         data_fingerprint=digest,
+        deadline=task.deadline,
+        scorer_timeout=task.scorer_timeout,
         interval=task.interval,
         rules=rules,
     )
@@ -197,4 +206,6 @@ def _parameters(benchmark: Benchmark, params: ParamSettings) -> Iterator[tuple[s
     stop = generation.stop if params.stop is None else params.stop
     if stop:
         yield "stop", list(stop)
+    if params.stream:
+        yield "stream", True
     yield from params.extra.items()

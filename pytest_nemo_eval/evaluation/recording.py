@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from urllib.parse import urlsplit
 
 import msgspec
 
+from ..benchmarks import Benchmark
 from ..client import Client
 from ..gates import GateResult
 from ..metrics import Measurements, MetricValue
@@ -42,6 +45,27 @@ def first_record(job: Job, client: Client, model: ModelRecord, suite_commit: str
         environment=environment(),
         suite_commit=suite_commit,
     )
+
+
+def identity_of(model: ModelRecord, benchmark: Benchmark) -> str:
+    """A digest over who is asked: the endpoint or the deployment, the model with its weights, the benchmark's version.
+
+    A deployment's port is another one each time, and says nothing. The scorer is no part of it.
+    """
+    port = str(urlsplit(model.url).port)
+    deployed = bool(model.server_command)
+    known = (
+        model.id,
+        "" if deployed else model.url,
+        model.protocol,
+        model.weights_fingerprint,
+        model.backend,
+        model.server_version,
+        [word for word in model.server_command if word != port],
+        benchmark.full_name,
+        benchmark.version,
+    )
+    return hashlib.sha256(msgspec.json.encode(known)).hexdigest()
 
 
 def _name_of(interceptor: object) -> str:

@@ -14,7 +14,7 @@ from ..config.settings import GateSettings
 from ..errors import ConfigError
 from ..gates import GateResult, Verdict
 from ..metrics import Measurements, MetricValue, canonical, check_metric
-from ..runs import Baseline, Flip, RunRecord, Wanted
+from ..runs import Baseline, Flip, RunRecord, RunStatus, Wanted
 from ..runs.baseline import OWN
 from ..runs.writer import write_flips, write_record
 from ..scores import SampleResult
@@ -128,6 +128,11 @@ class BenchmarkResult:
     def n(self) -> int:
         """How many questions were scored."""
         return self.metrics["accuracy"].n
+
+    @property
+    def partial(self) -> bool:
+        """Whether a deadline was over before all samples were finished: what was measured is no verdict."""
+        return self.record.status is RunStatus.PARTIAL
 
     @property
     def errors(self) -> int:

@@ -1,119 +1,88 @@
-"""Runs a Job and leaves a Run."""
+"""From an Execution to a judged Run."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 import msgspec
 
-from ..client import Client
-from ..errors import EvalError
-from ..gates import find_faults
+from ..errors import EvalError, EvaluationError
+from ..gates import GateResult, Verdict, find_faults
 from ..metrics import Measurements, rerun_noise
-from ..runs import ModelRecord, RerunRecord, RunStatus, RunWriter, results_in_order
-from ..runs.writer import RESULTS, write_flips, write_record
-from ..scores import Outcome, SampleResult
-from .comparing import compared, prepare
-from .engine import Progress, evaluate
+from ..runs import RerunRecord, RunStatus
+from ..runs.writer import write_flips, write_record
+from .book import Book
+from .comparing import compared
+from .execution import Execution
 from .plan import Job
-from .recording import finished_record, first_record
+from .recording import finished_record
 from .result import BenchmarkResult
 
-TICK_SECONDS = 1.0
-CANCEL_SECONDS = 5.0
 
-
-@dataclass(frozen=True)
-class RunPlace:
-    """Where a Run is written, and what is known before it starts."""
-
-    folder: Path
-    model: ModelRecord
-    suite_commit: str = ""
-
-
-def run_job(job: Job, client: Client, place: RunPlace, tick: Callable[[Progress], None]) -> BenchmarkResult:
-    """Run a benchmark from a thread that is not the client's loop.
-
-    Whatever happens, the samples that were finished stand in the Run.
+def finish(execution: Execution, wait: Callable[[Execution], bool]) -> BenchmarkResult:
+    """Wait for an Execution, judge it, and leave its Run, whatever happens.
 
     Args:
-        tick: called about once a second, in this thread.
+        wait: waits until it has ended, as ``Execution.wait`` does.
 
     Raises:
         EvalError: the benchmark could not be finished; the message names the Run.
     """
-    record = first_record(job, client, place.model, place.suite_commit)
-    prepared = prepare(job, record)
-    writer = RunWriter(place.folder, record)
-    progress = Progress(total=len(job.samples) * job.repeats)
-    start = time.perf_counter()
     try:
-        outcomes = [Outcome.of(result) for result in _wait(job, client, writer, progress, tick)]
-        measured = Measurements(outcomes, time.perf_counter() - start, job.interval)
-        results = results_in_order(place.folder / RESULTS, ((one.sample_id, one.repeat) for one in outcomes))
-        gates = tuple(gate.judge(measured) for gate in prepared.gates)
-        beside = compared(prepared, gates, measured, results)
-        faults = find_faults(measured, place.model, job.gating.validity)
-        record = msgspec.structs.replace(
-            finished_record(record, measured, gates), comparisons=beside.records, faults=tuple(faults)
-        )
-        if beside.records:
-            write_flips(place.folder, beside.flips)
-        writer.write_record(record)
+        return _judged(execution, wait(execution))
     except BaseException as error:
-        writer.write_record(
-            msgspec.structs.replace(
-                record,
-                status=RunStatus.ERROR if isinstance(error, Exception) else RunStatus.INTERRUPTED,
-                error=str(error) or type(error).__name__,
-                seconds=round(time.perf_counter() - start, 3),
-            )
-        )
+        execution.fail(error)
         if isinstance(error, EvalError):
-            raise error.with_words(f"{error}\nfinished samples: {place.folder}") from None
+            raise error.with_words(f"{error}\nfinished samples: {execution.place.folder}") from None
         raise
     finally:
-        writer.close()
+        execution.close()
+
+
+def _judged(execution: Execution, complete: bool) -> BenchmarkResult:
+    job, place, prepared = execution.job, execution.place, execution.prepared
+    outcomes, results = execution.outcomes(complete)
+    if not any(outcome.value is not None for outcome in outcomes):
+        raise EvaluationError(
+            f"{job.benchmark.full_name}: the deadline was over before the first samples were finished"
+            if not complete
+            else execution.book.errors_in_words()
+        )
+    measured = Measurements(outcomes, execution.seconds, job.interval)
+    gates = tuple(gate.judge(measured) for gate in prepared.gates)
+    if not complete:
+        gates = tuple(_undecided(gate, execution.book, len(outcomes)) for gate in gates)
+    beside = compared(prepared, gates, measured, results)
+    faults = find_faults(measured, place.model, job.gating.validity)
+    record = msgspec.structs.replace(
+        finished_record(execution.record, measured, gates),
+        status=RunStatus.FINISHED if complete else RunStatus.PARTIAL,
+        comparisons=beside.records,
+        faults=tuple(faults),
+    )
+    if beside.records:
+        write_flips(place.folder, beside.flips)
+    execution.save(record)
     return BenchmarkResult(
         item=job.item,
         benchmark=job.benchmark.full_name,
-        model=client.endpoint.model_id,
+        model=execution.client.endpoint.model_id,
         measured=measured,
         results=results,
         folder=place.folder,
-        record=record,
+        record=execution.record,
         gates=gates,
-        notes=(*_notes(job), *prepared.notes),
+        notes=(*_notes(job), *_history(execution, len(outcomes)), *prepared.notes),
         flips=beside.flips,
         rules=job.rules,
     )
 
 
-def _wait(
-    job: Job, client: Client, writer: RunWriter, progress: Progress, tick: Callable[[Progress], None]
-) -> list[SampleResult]:
-    ended = threading.Event()
-
-    async def work() -> list[SampleResult]:
-        try:
-            return await evaluate(job, client, writer.append, progress)
-        finally:
-            ended.set()
-
-    future = client.pool.start(work)
-    try:
-        while not (ended.wait(TICK_SECONDS) or future.done()):
-            tick(progress)
-        return future.result()
-    except BaseException:
-        future.cancel()
-        ended.wait(CANCEL_SECONDS)  # the Run is closed next: nobody is to write to it then
-        raise
+def _undecided(gate: GateResult, book: Book, count: int) -> GateResult:
+    """What a part of the samples says is no verdict on all of them."""
+    words = f"the deadline was over after {count} of {book.total} samples, of which: {gate.explanation}"
+    return replace(gate, verdict=Verdict.INCONCLUSIVE, explanation=words, p_fail=None)
 
 
 def _notes(job: Job) -> tuple[str, ...]:
@@ -121,6 +90,22 @@ def _notes(job: Job) -> tuple[str, ...]:
     if job.num_fewshot != reference:
         return (f"{job.num_fewshot} worked examples before each question; the reference has {reference}",)
     return ()
+
+
+def _history(execution: Execution, count: int) -> list[str]:
+    """What did not go straight on."""
+    record, book, notes = execution.record, execution.book, []
+    if record.status is RunStatus.PARTIAL:
+        late = book.done - count
+        notes.append(
+            f"partial: the deadline was over after {book.done} of {book.total} samples; measured are the first {count} "
+            f"in the order of asking" + (f" ({late} that overtook others are left out)" if late else "")
+        )
+    if record.resumed_answers:
+        notes.append(f"{record.resumed_answers} answers are of earlier Runs: {', '.join(record.resumed)}")
+    if record.restarts:
+        notes.append(f"the deployment died and was started again {record.restarts} times")
+    return notes
 
 
 def note_rerun(result: BenchmarkResult, second: BenchmarkResult) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ..deployment import Broker, BrokerServer
 from ..errors import EvalError
+from .ahead import Ahead
 from .announce import Announcer
 from .controller import WORKERINPUT, new_session_name
 from .evaluator import Evaluator, Worker
@@ -29,17 +30,21 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         meeting = MeetingPoint(Path(told["meeting"]))
         meeting.announce()
         folder = output_folder(config, settings, told["session"])
-        config.stash[SESSION] = EvalSession(settings, MeetingLender(meeting), folder, announcer)
-        config.pluginmanager.register(Worker(config.stash[SESSION]), "nemo_eval_worker")
+        session = config.stash[SESSION] = EvalSession(
+            settings, MeetingLender(meeting), folder, announcer, shared=meeting.folder
+        )
+        session.ahead = Ahead(session)
+        config.pluginmanager.register(Worker(session), "nemo_eval_worker")
         return
     folder = output_folder(config, settings, new_session_name())
     broker = Broker(folder / "servers", announcer.line)
     session = EvalSession(settings, broker, folder, announcer)
     config.stash[SESSION] = session
+    session.ahead = Ahead(session)
     session.stack.callback(broker.close)
     judge = _judge(config, session.close, folder)
     judge.tally.expected.update(item.nodeid for item in items)
-    config.pluginmanager.register(Evaluator(), "nemo_eval_evaluator")
+    config.pluginmanager.register(Evaluator(session), "nemo_eval_evaluator")
     _report_missing_data(session, items)
 
 

@@ -105,7 +105,7 @@ def check_names(suite: SuiteSettings, document: Document, config: pytest.Config)
         ("deployment", "type", suite.deployment and suite.deployment.type, backends, "eval_backend"),
         ("execution", "backend", suite.execution and suite.execution.backend, launchers, "eval_launcher"),
     ):
-        if name and name not in known and not _is_overridden(fixture, document.path, config):
+        if name and name not in known and not is_overridden(fixture, document.path, config):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise ConfigError(
@@ -114,7 +114,7 @@ def check_names(suite: SuiteSettings, document: Document, config: pytest.Config)
             )
 
 
-def _is_overridden(fixture: str, path: Path, config: pytest.Config) -> bool:
+def is_overridden(fixture: str, path: Path, config: pytest.Config) -> bool:
     """Whether a plugin, or a conftest.py above ``path``, has this fixture of ours too."""
     for plugin in config.pluginmanager.get_plugins():
         if getattr(plugin, fixture, getattr(fixtures, fixture)) is not getattr(fixtures, fixture):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +15,19 @@ from .state import EvalSession
 
 
 class Evaluator:
-    """A plain pytest: marks the reports of evaluations."""
+    """A plain pytest: marks the reports of evaluations, and knows which items come next."""
+
+    def __init__(self, session: EvalSession) -> None:
+        self._session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        if self._session.ahead is not None:
+            self._session.ahead.coming = self._coming(item, nextitem)
+
+    def _coming(self, item: pytest.Item, nextitem: pytest.Item | None) -> Sequence[pytest.Item]:
+        items = item.session.items
+        return items[items.index(item) + 1 :] if nextitem is not None else ()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -39,10 +51,10 @@ def _show(side: object) -> str:
 
 
 class Worker(Evaluator):
-    """A worker of pytest-xdist."""
+    """A worker of pytest-xdist: which items it gets beyond the next one is not known yet."""
 
-    def __init__(self, session: EvalSession) -> None:
-        self._session = session
+    def _coming(self, item: pytest.Item, nextitem: pytest.Item | None) -> Sequence[pytest.Item]:
+        return () if nextitem is None else (nextitem,)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_to_serializable(self) -> Generator[None, Any, Any]:

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from ..server import ServerAddress
     from .runner import BenchmarkRunner
 
+__all__ = [
+    "eval_backend",
+    "eval_client",
+    "eval_deployment",
+    "eval_endpoint",
+    "eval_launcher",
+    "eval_settings",
+    "interceptors",
+    "run_benchmark",
+]
+
 NAMES = frozenset({"run_benchmark", "eval_client", "eval_endpoint", "eval_deployment"})
 """A test that uses one of these is an evaluation."""
 

@@ -78,9 +78,21 @@ OPTIONS = (
     Option(
         "deploy-timeout", "SECONDS", "how long a deployment may take to be ready (1800)", "deploy_timeout", ini=True
     ),
+    Option(
+        "deploy-restarts", "N", "start a deployment that dies in mid-run again, N times at most (0)", "deploy_restarts"
+    ),
     Option("limit", "N", "ask only the first N samples of each benchmark, or a fraction below 1", "limit", short=False),
     Option("repeats", "N", "ask each sample N times", "repeats", short=False),
-    Option("concurrency", "N", "requests in flight at most (32)", "concurrency", short=False, ini=True),
+    Option(
+        "concurrency",
+        "N",
+        "samples in progress at most; auto, the default, lets throughput decide",
+        "concurrency",
+        short=False,
+        ini=True,
+    ),
+    Option("deadline", "SECONDS", "ask no longer than this in the whole session", "deadline", short=False, ini=True),
+    Option("reuse", "", "take answers of finished Runs over, too", "reuse", False, switch=True),
     Option("output", "DIR", "the folder that Runs are written to (eval-runs)", "output", short=False, ini=True),
     Option(
         "set",
@@ -107,13 +119,22 @@ INI_ONLY = {
     "baselines": "the folder of saved baselines, from the rootdir (eval-baselines)",
     "python": "the interpreter of the environment that holds the model server, where it has one of its own",
 }
-OF_DEPLOYMENTS = ("served_model_name", "tensor_parallel_size", "max_model_len", "server_args", "deploy_timeout")
+OF_DEPLOYMENTS = (
+    "served_model_name",
+    "tensor_parallel_size",
+    "max_model_len",
+    "server_args",
+    "deploy_timeout",
+    "deploy_restarts",
+)
 NUMBERS = {
     "tensor_parallel_size": int,
     "max_model_len": int,
     "repeats": int,
     "concurrency": int,
     "deploy_timeout": float,
+    "deploy_restarts": int,
+    "deadline": float,
 }
 TASKS_READ = pytest.StashKey[list[tuple[list[str], tuple[str, ...]]]]()
 """For each suite file: the names of its tasks, and the overrides that name none of them."""
@@ -187,6 +208,8 @@ def _read(config: pytest.Config) -> EvalSettings:
     from ..config.options import EvalSettings, check_settings
 
     values = dict(_given(config))
+    if values.get("concurrency") == "auto":
+        del values["concurrency"]
     try:
         for field, kind in NUMBERS.items():
             if field in values:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -13,46 +12,34 @@ import msgspec
 import pytest
 
 from ..chat import Json
-from ..client import Client, RetryPolicy
+from ..client import Client
 from ..config.options import EvalSettings
 from ..config.settings import Limit, TaskSettings, Tier
-from ..errors import (
-    BrokenSetupError,
-    ConfigError,
-    EndpointError,
-    EvalError,
-    EvaluationError,
-    GateFailure,
-    GateInconclusive,
-)
+from ..errors import BrokenSetupError, ConfigError, EvalError, GateFailure, GateInconclusive
 from ..evaluation import (
     BenchmarkResult,
+    Execution,
     Gating,
     Job,
-    Progress,
     Rules,
-    RunPlace,
     broken_setup,
     explain,
+    finish,
     headline,
     note_rerun,
     plan,
-    run_job,
 )
 from ..gates import Gate, Verdict
 from ..report import Row
 from ..runs import save_baseline
 from ..runs.find import RERUN
-from ..runs.provenance import commit_of
+from .asking import Waiter, begin
 from .outcome import EVALUATED, Evaluated
 from .rules import RULES, rules_of
-from .serving import diagnose, model_record
 from .state import EvalSession
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-PROGRESS_SECONDS = 15.0
 
 
 class TaskOptions(TypedDict, total=False):
@@ -71,11 +58,14 @@ class TaskOptions(TypedDict, total=False):
     subsets: Sequence[str]
     repeats: int
     max_errors: int
+    deadline: float
+    scorer_timeout: float
     max_new_tokens: int
     temperature: float
     top_p: float
     seed: int
     stop: Sequence[str]
+    stream: bool
     parallelism: int
     request_timeout: float
     max_retries: int
@@ -114,11 +104,10 @@ class BenchmarkRunner:
         """Run a task of a suite file."""
         __tracebackhide__ = True
         item = self._request.node
-        folder = self._session.run_folder(item.nodeid)
         evaluated = item.stash.setdefault(EVALUATED, [])
         try:
             refuse_reruns(item)
-            result = self._evaluate(task, gates, folder)
+            result = self._evaluate(task, gates)
             evaluated.append(Evaluated(result=result))
             for metric, value in result.metrics.items():
                 item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
@@ -134,20 +123,30 @@ class BenchmarkRunner:
             raise EvalError(f"{task.name}: {type(error).__name__}: {error}") from error
         return result
 
-    def _evaluate(self, task: TaskSettings, gates: Sequence[Gate], folder: Path) -> BenchmarkResult:
+    def _evaluate(self, task: TaskSettings, gates: Sequence[Gate]) -> BenchmarkResult:
         settings = self._request.getfixturevalue("eval_settings")
-        job = plan(self._request.node.nodeid, task, settings, gates, self._rules(settings))
-        client: Client = self._request.getfixturevalue("eval_client")
-        client = client.with_limits(RetryPolicy(retries=job.retries), job.request_timeout)
-        place = RunPlace(folder, model_record(client.endpoint, self._session), commit_of(self._request.path.parent))
-        result = self._run(job, client, place)
+        execution = self._session.ahead.take(self._request.node) if self._session.ahead is not None else None
+        if execution is None:
+            job = plan(self._request.node.nodeid, task, settings, gates, self._rules(settings))
+            execution = self._begin(job, self._session.run_folder(self._request.node.nodeid))
+        job, folder = execution.job, execution.place.folder
+        result = self._finish(execution)
+        if result.partial:
+            return result
         if settings.aa:
-            again = replace(job, gating=Gating(()))
-            note_rerun(result, self._run(again, client, replace(place, folder=folder / RERUN)))
+            again = self._begin(replace(job, gating=Gating(())), folder / RERUN)
+            note_rerun(result, self._finish(again))
         if settings.save_baseline:
             saved = save_baseline(folder, job.rules.saved, settings.save_baseline)
             result.notes = (*result.notes, f"saved as the baseline {settings.save_baseline}: {saved}")
         return result
+
+    def _begin(self, job: Job, folder: Path) -> Execution:
+        client: Client = self._request.getfixturevalue("eval_client")
+        return begin(self._session, job, client, folder, self._request.path)
+
+    def _finish(self, execution: Execution) -> BenchmarkResult:
+        return finish(execution, Waiter(self._session, self._request.node).wait)
 
     def _rules(self, settings: EvalSettings) -> Rules:
         stash = self._request.node.stash
@@ -156,31 +155,6 @@ class BenchmarkRunner:
         rules: Rules = stash[RULES][0]
         return rules
 
-    def _run(self, job: Job, client: Client, place: RunPlace) -> BenchmarkResult:
-        try:
-            return run_job(job, client, place, self._ticker(job))
-        except (EndpointError, EvaluationError) as error:
-            death = diagnose(client.endpoint, self._session)
-            if death is None:
-                raise
-            raise error.with_words(f"{error}\n{death}") from None
-
-    def _ticker(self, job: Job) -> Callable[[Progress], None]:
-        announce = self._session.announcer.line
-        start = last = time.monotonic()
-
-        def tick(progress: Progress) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= PROGRESS_SECONDS:
-                last = now
-                scored = progress.done - progress.errors
-                mean = f", mean score {progress.score_sum / scored:.3f}" if scored else ""
-                errors = f", {progress.errors} errors" if progress.errors else ""
-                announce(f"{job.item}: {progress.done} of {progress.total} after {now - start:.0f} s{mean}{errors}")
-
-        return tick
-
 
 def judge(result: BenchmarkResult) -> None:
     """Raise what the required gates come out as; advisory ones never raise."""
@@ -188,6 +162,8 @@ def judge(result: BenchmarkResult) -> None:
     if result.record.faults and any(gate.tier is not Tier.ADVISORY for gate in result.gates):
         raise broken_setup(result)
     missed = [gate for gate in result.missed() if gate.tier is not Tier.ADVISORY]
+    if result.partial and not result.gates:
+        raise GateInconclusive("\n".join(["inconclusive: not all samples were asked", *explain(result)]))
     if not missed:
         return
     conditions = " and ".join(gate.condition for gate in missed)

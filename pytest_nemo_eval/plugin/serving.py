@@ -40,6 +40,7 @@ def borrower(
             launcher=execution.backend,
             execution=execution,
             timeout=serving.deployment.timeout or session.settings.deploy_timeout,
+            restarts=session.settings.deploy_restarts,
         )
         address = session.lender.acquire(spec)
         session.served[address.base_url] = Served(serving, address, spec)

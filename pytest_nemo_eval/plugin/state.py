@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import threading
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,13 +15,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..client import Pool
+from ..client.budget import SharedBudget
+from ..client.limiter import Limiter
 from ..config.options import EvalSettings, Serving
 from ..deployment import Lender
+from ..endpoint import Endpoint
 from ..server import ServerAddress
 from .announce import Announcer
 
 if TYPE_CHECKING:
     from ..deployment import DeploymentSpec
+    from .ahead import Ahead
+
+MOST_IN_PROGRESS = 1024
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,9 @@ class EvalSession:
         lender: deploys, or asks the controller's broker to.
         folder: where this session's Runs are written.
         served: by base URL, what this process borrowed.
+        shared: a folder in which the workers of pytest-xdist share their limits; None where there are none.
+        ahead: what was sent ahead of its item.
+        wake: set when something happened that the main thread waits for.
     """
 
     settings: EvalSettings
@@ -45,6 +57,11 @@ class EvalSession:
     folder: Path
     announcer: Announcer
     served: dict[str, Served] = field(default_factory=dict)
+    shared: Path | None = None
+    ahead: Ahead | None = None
+    wake: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.monotonic)
+    limiters: dict[str, Limiter] = field(default_factory=dict)
     stack: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -52,6 +69,25 @@ class EvalSession:
         pool = Pool()
         self.stack.callback(pool.close)
         return pool
+
+    def limiter(self, endpoint: Endpoint) -> Limiter:
+        """How many samples may be in progress at an endpoint: one limit for all items, and for all workers."""
+        url = endpoint.base_url
+        if url not in self.limiters:
+            most = self.settings.concurrency or MOST_IN_PROGRESS
+            budget = None
+            if self.shared is not None:
+                name = f"budget-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+                budget = SharedBudget(self.shared / name, most)
+                self.stack.callback(budget.close)
+            self.limiters[url] = Limiter(most, adaptive=self.settings.concurrency is None, budget=budget)
+        return self.limiters[url]
+
+    def seconds_left(self, deadline: float | None) -> float | None:
+        """What a benchmark's and the session's deadline leave for asking; None without either."""
+        session = self.settings.deadline
+        left = None if session is None else max(0.0, session - (time.monotonic() - self.started))
+        return min((seconds for seconds in (left, deadline) if seconds is not None), default=None)
 
     def run_folder(self, nodeid: str) -> Path:
         """A folder that no Run has yet."""
@@ -65,6 +101,12 @@ class EvalSession:
     def close(self) -> None:
         """Connections first: a server that still has one open may refuse to end."""
         self.stack.close()
+
+
+def restarts_of(session: EvalSession, endpoint: Endpoint) -> int:
+    """How often the deployment behind an endpoint had been started again when this process borrowed it."""
+    served = session.served.get(endpoint.base_url)
+    return served.address.restarts if served is not None and served.address is not None else 0
 
 
 SESSION = pytest.StashKey[EvalSession]()

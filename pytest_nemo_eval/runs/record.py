@@ -23,6 +23,7 @@ class RunStatus(str, enum.Enum):
 
     RUNNING = "running"
     FINISHED = "finished"
+    PARTIAL = "partial"  # a deadline was over
     ERROR = "error"
     INTERRUPTED = "interrupted"
 
@@ -195,6 +196,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         comparisons: with baselines; their flips are in ``flips.jsonl``.
+        resumed: the Runs whose answers this one took over, as SESSION/NAME; ``resumed_answers`` is how many.
+        restarts: how often the deployment was started again in mid-run.
         faults: signs of a broken set-up.
         rerun: what a second run of the same benchmark said (``--eval-aa``).
     """
@@ -211,6 +214,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[ComparisonRecord, ...] = ()
     faults: tuple[str, ...] = ()
     rerun: RerunRecord | None = None
+    resumed: tuple[str, ...] = ()
+    resumed_answers: int = 0
+    restarts: int = 0
     error: str = ""
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     suite_commit: str = ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import tempfile
+from array import array
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from ..errors import EvalError
+from ..errors import StorageError
 from ..scores import SampleResult
+from .journal import Journal, write_whole
 from .record import Flip, RunRecord
 
 RESULTS = "results.jsonl"
@@ -22,34 +24,58 @@ FLIPS = "flips.jsonl"
 class RunWriter:
     """A Run's folder while the benchmark runs.
 
-    A sample's line is handed to the operating system before it counts, so a killed process loses none; the record is
-    written beside and renamed, so a reader never sees half of one.
+    An answer is handed to the operating system before it counts, so a killed process loses none; the record is written
+    beside and renamed, so a reader never sees half of one.
+
+    Attributes:
+        journal: of the answers.
+        offsets: where each sample's line begins in ``results.jsonl``, in bytes, by the place that ``append`` was given.
+
+    Raises:
+        StorageError: the folder cannot be made or written to.
     """
 
-    def __init__(self, folder: Path, record: RunRecord) -> None:
+    def __init__(self, folder: Path, record: RunRecord, places: int) -> None:
         self.folder = folder
+        self.offsets = array("q", [-1]) * places
+        self._end = 0
         try:
             folder.mkdir(parents=True, exist_ok=False)
             self._results: BinaryIO = (folder / RESULTS).open("ab", buffering=0)
         except OSError as error:
-            raise EvalError(
+            raise StorageError(
                 f"the Run cannot be written to {folder}: {error.strerror}; --eval-output names another folder"
             ) from None
         self.write_record(record)
+        self.journal = Journal(folder)
 
-    def append(self, result: SampleResult) -> None:
-        """Write one sample's line."""
-        self._results.write(_encode(result) + b"\n")
+    def append(self, result: SampleResult, place: int) -> None:
+        """Write one sample's line; a later line of the same sample counts instead of an earlier one.
+
+        Raises:
+            StorageError: the disk is full, say.
+        """
+        line = _encode(result) + b"\n"
+        write_whole(self._results.fileno(), line, self.folder / RESULTS)
+        self.offsets[place] = self._end
+        self._end += len(line)
 
     def write_record(self, record: RunRecord) -> Path:
-        """Write the record, over an earlier one."""
+        """Write the record, over an earlier one.
+
+        Raises:
+            StorageError: the disk is full, say; the earlier one stays.
+        """
         return write_record(self.folder, record)
 
+    def sync(self) -> None:
+        """Hand what was written to the disk; from any thread."""
+        self.journal.sync()
+
     def close(self) -> None:
-        """Flush the samples to disk. Idempotent."""
-        if not self._results.closed:
-            os.fsync(self._results.fileno())
-            self._results.close()
+        """Sync the answers, and close all. Idempotent."""
+        self.journal.close()
+        self._results.close()
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:
@@ -65,12 +91,17 @@ def write_flips(folder: Path, flips: Iterable[Flip]) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    new = path.with_name(f".new-{path.name}")
+    try:
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise StorageError(f"{path} cannot be written: {error.strerror}; an earlier one stays as it was") from None
 
 
 def _encode(value: object) -> bytes:

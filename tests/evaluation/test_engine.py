@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from pytest_nemo_eval import Client, Endpoint, Protocol, Request, Response, Sample, SampleResult, Score
+from pytest_nemo_eval import Client, Endpoint, Protocol, Request, Response, Sample, SampleResult, Score, read_run
 from pytest_nemo_eval.benchmarks import custom_benchmark
 from pytest_nemo_eval.client import Pool, RetryPolicy
 from pytest_nemo_eval.errors import AccessError, EvaluationError, RejectedRequestError
-from pytest_nemo_eval.evaluation import Gating, Job, Progress, evaluate
+from pytest_nemo_eval.evaluation import Gating, Job, RunPlace
 from pytest_nemo_eval.interceptors import CallNext, Interceptor
+from pytest_nemo_eval.runs import ModelRecord
 from pytest_nemo_eval.scorers import Scorer, create_scorer
 from pytest_nemo_eval.scorers.function import FunctionScorer
 from tests.fake_endpoint import FakeEndpoint, Reply, serving
+from tests.jobs import begin_job
 
+MODEL = ModelRecord(id="m", url="http://fake/v1", protocol="chat")
+NUMBERS = itertools.count()
 NOBODY = "http://127.0.0.1:9/v1"
 
 
@@ -24,6 +30,11 @@ def pool() -> Iterator[Pool]:
     pool = Pool()
     yield pool
     pool.close()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bench, "home", tmp_path, raising=False)
 
 
 def job_of(
@@ -54,23 +65,28 @@ def job_of(
 
 
 class Bench:
-    """One evaluation: what came into the journal, and how far it got."""
+    """One evaluation: what was finished, in that order, and how far it got."""
+
+    home: Path
 
     def __init__(self, job: Job, pool: Pool, url: str = NOBODY, interceptors: Sequence[Interceptor] = ()) -> None:
         self.job = job
-        self.journal: list[SampleResult] = []
-        self.progress = Progress(total=len(job.samples) * job.repeats)
+        self.folder = Bench.home / f"run-{next(NUMBERS)}"
         self.client = Client(Endpoint(url, "m"), interceptors, pool, RetryPolicy(retries=0), timeout=10.0)
 
     def run(self) -> list[SampleResult]:
-        future = self.client.pool.start(
-            lambda: evaluate(self.job, self.client, self.journal.append, self.progress),
-        )
+        execution = begin_job(self.job, self.client, RunPlace(self.folder, MODEL))
+        self.book = execution.book
         try:
-            return future.result(timeout=10)
+            _, results = execution.outcomes(execution.wait(lambda book: None))
+            return list(results)
         finally:
-            future.cancel()
+            execution.close()
             self.client.pool.close_connections()
+
+    @property
+    def journal(self) -> list[SampleResult]:
+        return list(read_run(self.folder).results)
 
     @property
     def finished(self) -> list[str]:
@@ -100,7 +116,7 @@ def test_a_sample_is_asked_and_scored(pool: Pool) -> None:
     assert (first.reply, first.truncated, first.error) == ("Yes.", True, None)
     assert (first.usage.prompt_tokens, first.usage.completion_tokens) == (7, 3)
     assert fake.requests[0] == {"model": "m", "messages": [{"role": "user", "content": "q0"}], "max_tokens": 5}
-    assert bench.progress == Progress(total=2, done=2, errors=0, score_sum=1.0)
+    assert (bench.book.total, bench.book.done, bench.book.errors, bench.book.score_sum) == (2, 2, 0, 1.0)
 
 
 def test_the_protocol_is_the_endpoints(pool: Pool) -> None:
@@ -147,10 +163,16 @@ def test_repeats_are_results_of_their_own_side_by_side(pool: Pool) -> None:
 def test_never_more_requests_in_flight_than_allowed(pool: Pool, concurrency: int, most: int) -> None:
     seen = []
     in_flight: set[str] = set()
+    enough: list[anyio.Event] = []
 
     async def count(request: Request, call_next: CallNext) -> Response:
+        if not enough:
+            enough.append(anyio.Event())
         in_flight.add(request.sample_id)
         seen.append(len(in_flight))
+        if len(in_flight) == most:
+            enough[0].set()
+        await enough[0].wait()
         await anyio.lowlevel.checkpoint()
         in_flight.remove(request.sample_id)
         return Response(text="yes")
@@ -163,13 +185,13 @@ def test_the_journal_has_each_sample_before_the_next_is_asked(pool: Pool) -> Non
     seen = []
 
     def answer(question: str) -> str:
-        seen.append((question, len(bench.journal), bench.progress.done))
+        seen.append((question, len(bench.journal)))
         return "yes"
 
     with serving(answer) as fake:
         bench = Bench(job_of(3), pool, fake.url)
         assert bench.run() == bench.journal
-    assert seen == [("q0", 0, 0), ("q1", 1, 1), ("q2", 2, 2)]
+    assert seen == [("q0", 0), ("q1", 1), ("q2", 2)]
 
 
 def test_one_page_that_is_not_found_among_answers_is_an_error_of_its_sample(pool: Pool) -> None:
@@ -233,7 +255,7 @@ def test_errors_that_are_allowed_are_results_without_a_score(pool: Pool) -> None
     assert [result.score is None for result in results] == [False, True, True, False]
     assert "asked once: HTTP 500" in (results[1].error or "")
     assert (results[1].input, results[1].target) == ("q1", "yes")
-    assert (bench.progress.done, bench.progress.errors, bench.progress.score_sum) == (4, 2, 2.0)
+    assert (bench.book.done, bench.book.errors, bench.book.score_sum) == (4, 2, 2.0)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -329,20 +351,3 @@ def test_interceptors_know_which_sample_asks(pool: Pool) -> None:
 
     Bench(job_of(2, repeats=2), pool, interceptors=[answering(note)]).run()
     assert asked == [("0", 0), ("1", 0), ("0", 1), ("1", 1)]
-
-
-def test_a_journal_that_cannot_be_written_ends_it(pool: Pool) -> None:
-    asked = []
-
-    def note(request: Request) -> str:
-        asked.append(request.sample_id)
-        return "yes"
-
-    def full(result: SampleResult) -> None:
-        raise OSError("disk full")
-
-    bench = Bench(job_of(5), pool, interceptors=[answering(note)])
-    future = pool.start(lambda: evaluate(bench.job, bench.client, full, bench.progress))
-    with pytest.raises(OSError, match="disk full"):
-        future.result(timeout=10)
-    assert asked == ["0"]

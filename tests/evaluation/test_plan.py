@@ -15,7 +15,7 @@ from pytest_nemo_eval.datasets import fingerprint
 from pytest_nemo_eval.datasets.files import Row
 from pytest_nemo_eval.errors import ConfigError, DatasetError
 from pytest_nemo_eval.evaluation import Job, Rules, data_source, find_benchmark, gate_settings, plan
-from pytest_nemo_eval.evaluation.plan import CONCURRENCY, REQUEST_SECONDS, RETRIES
+from pytest_nemo_eval.evaluation.plan import REQUEST_SECONDS, RETRIES
 
 ROWS: Sequence[Row] = [
     {"q": f"question {n}", "answer": str(n), "category": ("law", "health")[n % 2]} for n in range(10)
@@ -60,7 +60,7 @@ def test_a_job_with_nothing_set(own: DatasetSettings) -> None:
     assert [sample.target for sample in job.samples] == [str(n) for n in range(10)]
     assert (job.shots, job.num_fewshot, job.gating.gates) == ((), 0, ())
     assert job.parameters == {"max_tokens": 256, "temperature": 0.0}
-    assert (job.repeats, job.concurrency, job.max_errors) == (1, CONCURRENCY, 0)
+    assert (job.repeats, job.concurrency, job.max_errors) == (1, None, 0)
     assert (job.request_timeout, job.retries) == (REQUEST_SECONDS, RETRIES)
 
 
@@ -103,7 +103,7 @@ def test_the_command_line_overrides_the_file(
     settings = EvalSettings(repeats=on_command_line, concurrency=on_command_line)
     job = planned(own, settings, repeats=in_file, params=ParamSettings(parallelism=in_file))
     assert job.repeats == expected
-    assert job.concurrency == (expected if in_file or on_command_line else CONCURRENCY)
+    assert job.concurrency == (expected if in_file or on_command_line else None)
 
 
 def test_limits_of_a_task_on_requests_and_errors(own: DatasetSettings) -> None:

@@ -27,12 +27,13 @@ from pytest_nemo_eval.benchmarks import Benchmark, custom_benchmark
 from pytest_nemo_eval.client import Pool, RetryPolicy
 from pytest_nemo_eval.endpoint import Protocol
 from pytest_nemo_eval.errors import AccessError, ConfigError, EvalError, EvaluationError
-from pytest_nemo_eval.evaluation import Gating, Job, Progress, RunPlace, run, run_job
+from pytest_nemo_eval.evaluation import Book, Gating, Job, RunPlace, execution
 from pytest_nemo_eval.interceptors import CallNext, Interceptor
 from pytest_nemo_eval.metrics import Measurements
 from pytest_nemo_eval.runs import ModelRecord, RunStatus
 from pytest_nemo_eval.scorers import create_scorer
 from tests.fake_endpoint import Reply, serving
+from tests.jobs import run_job
 
 MODEL = ModelRecord(id="fake-model", url="http://fake/v1", protocol="chat", backend="hosted")
 MINE = custom_benchmark("mine", "{question}", create_scorer("exact"))
@@ -85,7 +86,7 @@ class Bench:
         self.folder = folder
         self.pool = pool
         self.interceptors: list[Interceptor] = []
-        self.tick: Callable[[Progress], None] = lambda progress: None
+        self.tick: Callable[[Book], None] = lambda book: None
 
     def run(self, job: Job, answer: Callable[[str], Reply | str] = lambda _: "yes") -> BenchmarkResult:
         place = RunPlace(self.folder, MODEL, suite_commit="abc-dirty")
@@ -99,7 +100,11 @@ class Bench:
                 self.pool.close_connections()
 
     def read(self) -> Run:
-        assert sorted(path.name for path in self.folder.iterdir()) == ["eval-mine.json", "results.jsonl"]
+        assert sorted(path.name for path in self.folder.iterdir()) == [
+            "eval-mine.json",
+            "journal.jsonl",
+            "results.jsonl",
+        ]
         return read_run(self.folder)
 
 
@@ -216,7 +221,7 @@ def test_a_gate_that_breaks_leaves_all_samples(bench: Bench, error: Exception) -
 
 def test_ctrl_c_leaves_what_was_finished(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The third sample never answers; whoever shows progress is interrupted once two are done."""
-    monkeypatch.setattr(run, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(execution, "TICK_SECONDS", 0.01)
     given_up = threading.Event()
 
     async def third_never_answers(request: Request, call_next: CallNext) -> Response:
@@ -228,8 +233,8 @@ def test_ctrl_c_leaves_what_was_finished(bench: Bench, monkeypatch: pytest.Monke
                 given_up.set()
         return await call_next(request)
 
-    def interrupt(progress: Progress) -> None:
-        if progress.done == 2:
+    def interrupt(book: Book) -> None:
+        if book.done == 2:
             raise KeyboardInterrupt
 
     bench.interceptors = [third_never_answers]
@@ -244,7 +249,7 @@ def test_ctrl_c_leaves_what_was_finished(bench: Bench, monkeypatch: pytest.Monke
 
 
 def test_progress_is_shown_while_it_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(execution, "TICK_SECONDS", 0.01)
     shown = threading.Event()
     totals = set()
 
@@ -253,9 +258,9 @@ def test_progress_is_shown_while_it_runs(bench: Bench, monkeypatch: pytest.Monke
             await anyio.to_thread.run_sync(shown.wait, 10)
         return await call_next(request)
 
-    def tick(progress: Progress) -> None:
-        totals.add(progress.total)
-        if progress.done == 2:
+    def tick(book: Book) -> None:
+        totals.add(book.total)
+        if book.done == 2:
             shown.set()
 
     bench.interceptors = [last_waits_until_it_was_shown]

@@ -10,9 +10,10 @@ import pytest
 from pytest_nemo_eval import Client, Endpoint, EvalSettings, RunRecord, read_run
 from pytest_nemo_eval.client import Pool
 from pytest_nemo_eval.config.settings import DatasetSettings, TaskSettings
-from pytest_nemo_eval.evaluation import RunPlace, plan, run_job
+from pytest_nemo_eval.evaluation import RunPlace, plan
 from pytest_nemo_eval.runs import ModelRecord
 from tests.fake_endpoint import Reply, serving
+from tests.jobs import run_job
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 
 modes = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
@@ -49,7 +50,7 @@ def save(pytester: pytest.Pytester, right: int, *names: str) -> None:
             )
             folder = pytester.path / "eval-baselines" / "old" / name
             job = plan(f"eval_it.yaml::{name}", settings, EvalSettings())
-            run_job(job, client, RunPlace(folder, model), lambda _: None)
+            run_job(job, client, RunPlace(folder, model))
     pool.close()
 
 

@@ -45,9 +45,9 @@ def result(sample: Sample, **changes: object) -> SampleResult:
 
 
 def write(folder: Path, record: RunRecord = RECORD) -> Path:
-    writer = RunWriter(folder, record)
-    for sample in SAMPLES:
-        writer.append(result(sample))
+    writer = RunWriter(folder, record, len(SAMPLES))
+    for place, sample in enumerate(SAMPLES):
+        writer.append(result(sample), place)
     writer.close()
     return folder
 

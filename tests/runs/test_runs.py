@@ -38,8 +38,8 @@ RESULT = SampleResult(sample_id="0", input="?", target="1", reply="1", score=Sco
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path / "run", RECORD)
-    writer.append(RESULT)
+    writer = RunWriter(tmp_path / "run", RECORD, 10)
+    writer.append(RESULT, 0)
     finished = msgspec.structs.replace(RECORD, status=RunStatus.FINISHED)
     path = writer.write_record(finished)
     writer.close()
@@ -47,19 +47,23 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     run = read_run(tmp_path / "run")
     assert (run.record, run.results) == (finished, (RESULT,))
     assert path.name == "eval-gsm8k.json"
-    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["eval-gsm8k.json", "results.jsonl"]
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == [
+        "eval-gsm8k.json",
+        "journal.jsonl",
+        "results.jsonl",
+    ]
 
 
 def test_samples_are_on_disk_before_anything_is_closed(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path / "run", RECORD)
-    writer.append(RESULT)
+    writer = RunWriter(tmp_path / "run", RECORD, 10)
+    writer.append(RESULT, 0)
     assert read_run(tmp_path / "run").results == (RESULT,)
     writer.close()
 
 
 def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path / "run", RECORD)
-    writer.append(RESULT)
+    writer = RunWriter(tmp_path / "run", RECORD, 10)
+    writer.append(RESULT, 0)
     writer.close()
     with (tmp_path / "run" / "results.jsonl").open("ab") as file:
         file.write(b'{"sample_id": "1", "rep')
@@ -67,8 +71,8 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
 
 
 def test_half_a_surrogate_pair_in_a_reply(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path / "run", RECORD)
-    writer.append(msgspec.structs.replace(RESULT, reply="a\ud800b"))
+    writer = RunWriter(tmp_path / "run", RECORD, 10)
+    writer.append(msgspec.structs.replace(RESULT, reply="a\ud800b"), 0)
     writer.close()
     assert read_run(tmp_path / "run").results[0].reply == "a?b"
 
@@ -84,7 +88,7 @@ def test_what_is_no_run(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EvalError, match="--eval-output"):
-        RunWriter(tmp_path / "file" / "run", RECORD)
+        RunWriter(tmp_path / "file" / "run", RECORD, 10)
 
 
 def test_weights_fingerprint_sees_what_matters(tmp_path: Path) -> None:
