@@ -58,7 +58,7 @@ class SampleResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A SampleResult without its texts: what metrics, gates and counts need of it, in about 500 bytes.
+    """A SampleResult without its texts: what metrics, gates and counts need of it, in about 400 bytes.
 
     Attributes:
         sample_id, repeat, category, cluster, prompt, seconds, first_token_seconds: as of the SampleResult.
