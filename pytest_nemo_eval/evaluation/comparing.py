@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ..endpoint import Protocol
 from ..gates import Drop, Gate, GateResult, noise_of
@@ -12,6 +13,7 @@ from ..metrics.accuracy import accuracy
 from ..runs import Baseline, ComparisonRecord, Flip, Pairing, RunRecord, pair
 from ..samples import Sample
 from ..scores import Outcome, SampleResult
+from ..spool import Spool
 from .plan import Job
 
 _SHOWN = 2000
@@ -59,7 +61,7 @@ class Compared:
     """What stands in the Run of comparisons."""
 
     records: tuple[ComparisonRecord, ...] = ()
-    flips: tuple[Flip, ...] = ()
+    flips: Sequence[Flip] = ()
 
 
 def compared(
@@ -71,13 +73,14 @@ def compared(
         results: those of ``measured``, with their texts.
     """
     records: dict[tuple[str, str], ComparisonRecord] = {}
-    flips: dict[str, tuple[Flip, ...]] = {}
+    flips: dict[str, Iterable[Flip]] = {}
     for gate, verdict in zip(prepared.gates, verdicts, strict=True):
         if isinstance(gate, Drop) and gate.pairing is not None and verdict.comparison is not None:
             key = (gate.baseline.name, verdict.comparison.metric)
             records.setdefault(key, comparison_record(gate.baseline, gate.pairing, verdict.comparison))
-            changed = find_flips(gate.baseline.name, gate.pairing, measured.outcomes, results)
-            flips.setdefault(gate.baseline.name, tuple(changed))
+            flips.setdefault(
+                gate.baseline.name, find_flips(gate.baseline.name, gate.pairing, measured.outcomes, results)
+            )
     if prepared.reader is not None:
         baseline, pairing = prepared.reader
         found = compare(
@@ -88,8 +91,8 @@ def compared(
             noise=noise_of(baseline),
         )
         records[baseline.name, "accuracy"] = comparison_record(baseline, pairing, found)
-        flips[baseline.name] = tuple(find_flips(baseline.name, pairing, measured.outcomes, results))
-    return Compared(tuple(records.values()), tuple(flip for some in flips.values() for flip in some))
+        flips[baseline.name] = find_flips(baseline.name, pairing, measured.outcomes, results)
+    return Compared(tuple(records.values()), Spool.of(chain.from_iterable(flips.values()), Flip))
 
 
 def comparison_record(baseline: Baseline, pairing: Pairing, found: Comparison) -> ComparisonRecord:
@@ -150,16 +153,19 @@ def _by_question(outcomes: Sequence[Outcome]) -> Mapping[str, _Question]:
     return {question: _Question(means[question], index) for question, index in first.items()}
 
 
-def pair_results(baseline: Baseline, record: RunRecord, results: Sequence[SampleResult]) -> Pairing:
+def pair_results(
+    baseline: Baseline, record: RunRecord, outcomes: Sequence[Outcome], results: Sequence[SampleResult]
+) -> Pairing:
     """Pair a baseline with a finished run."""
-    first: dict[str, SampleResult] = {}
-    for result in results:
-        first.setdefault(result.sample_id, result)
-    samples = [
-        Sample(id=result.sample_id, input=result.input, target=result.target, cluster=result.cluster)
-        for result in first.values()
-    ]
-    return pair(baseline, record, samples, {key: result.prompt for key, result in first.items()})
+    first: dict[str, int] = {}
+    for index, outcome in enumerate(outcomes):
+        first.setdefault(outcome.sample_id, index)
+    samples = Spool.of((_sample_of(results[index]) for index in first.values()), Sample)
+    return pair(baseline, record, samples, {key: outcomes[index].prompt for key, index in first.items()})
+
+
+def _sample_of(result: SampleResult) -> Sample:
+    return Sample(id=result.sample_id, input=result.input, target=result.target, cluster=result.cluster)
 
 
 def judge_drop(
@@ -170,6 +176,6 @@ def judge_drop(
     Raises:
         ConfigError: a baseline that differs in what was not to be tolerated.
     """
-    ready = drop.against(pair_results(drop.baseline, record, results))
+    ready = drop.against(pair_results(drop.baseline, record, measured.outcomes, results))
     verdict = ready.judge(measured)
     return verdict, compared(Prepared((ready,)), (verdict,), measured, results)

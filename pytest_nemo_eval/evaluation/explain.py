@@ -45,9 +45,10 @@ def explain(result: BenchmarkResult) -> list[str]:
 
 def _flip_lines(flips: Sequence[Flip]) -> list[str]:
     """The first questions that were lost to a baseline."""
-    lost = [flip for flip in flips if flip.change == "lost"]
-    lines = [f"lost to {lost[0].baseline_name} ({len(lost)} questions; all are in flips.jsonl):"] if lost else []
-    for flip in lost[:LOST]:
+    lost = [index for index, flip in enumerate(flips) if flip.change == "lost"]
+    first = [flips[index] for index in lost[:LOST]]
+    lines = [f"lost to {first[0].baseline_name} ({len(lost)} questions; all are in flips.jsonl):"] if lost else []
+    for flip in first:
         before, after = (
             "nothing extracted" if answer is None else _short(answer, 40)
             for answer in (flip.baseline_answer, flip.answer)

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from ..runs import Baseline, Flip, RunRecord, RunStatus, Wanted
 from ..runs.baseline import OWN
 from ..runs.writer import write_flips, write_record
 from ..scores import SampleResult
+from ..spool import Spool
 from .comparing import Compared, judge_drop
 from .gating import Rules, drop_gate, load_baseline
 from .recording import gate_record
@@ -108,7 +110,7 @@ class BenchmarkResult:
     record: RunRecord
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = ()
-    flips: tuple[Flip, ...] = ()
+    flips: Sequence[Flip] = ()
     rules: Rules = field(default_factory=Rules)
     compared: list[str] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
@@ -203,7 +205,8 @@ class BenchmarkResult:
         self.judgements.append(Judgement(self, verdict))
         self.compared.append(verdict.condition)
         names = {found.baseline_name for found in beside.records}
-        self.flips = (*(flip for flip in self.flips if flip.baseline_name not in names), *beside.flips)
+        others = (flip for flip in self.flips if flip.baseline_name not in names)
+        self.flips = Spool.of(chain(others, beside.flips), Flip)
         made = {(found.baseline_name, found.metric) for found in beside.records}
         earlier = [one for one in self.record.comparisons if (one.baseline_name, one.metric) not in made]
         self.record = msgspec.structs.replace(

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -57,6 +58,25 @@ def test_an_unknown_subset_names_the_nearest() -> None:
         ids(["helth"])
     with pytest.raises(DatasetError, match="there are health, law"):
         ids(["zzz"])
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(None, 10_000), (0.5, 5_000), (20, 20)])
+def test_samples_stay_on_disk(limit: Limit | None, kept: int) -> None:
+    rows: Iterator[Row] = ({"q": f"{n} " + "x" * 1000, "subject": ("law", "health")[n % 2]} for n in range(20_000))
+    tracemalloc.start()
+    try:
+        samples = load_samples(rows, make, {}, ["law"], limit)
+        assert all(sample.category == "law" for sample in samples)
+        alive = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(samples) == kept
+    assert alive < 5_000_000
+
+
+def test_an_unknown_subset_is_named_though_there_are_enough_samples() -> None:
+    with pytest.raises(DatasetError, match="no subset 'helth'"):
+        ids(["law", "helth"], 1)
 
 
 def test_a_fraction_above_one_is_refused() -> None:
