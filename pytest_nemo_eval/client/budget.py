@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import EvalError
 
-SLOTS = 256
+SLOTS = 128
 FIELDS = 3  # of a slot: places held; when a place was first, and when last, refused since one was taken (nanoseconds)
 BYTES = 8 * FIELDS * SLOTS
 WAITING_NS = 250_000_000  # a process that was refused, and has not asked again for so long, no longer waits
@@ -25,7 +25,7 @@ class SharedBudget:
     again. While several wait, a free place goes to the one that holds the fewest.
 
     Raises:
-        EvalError: more than 256 processes. OSError: the file cannot be made, or not be locked.
+        EvalError: more than 128 processes. OSError: the file cannot be made, or not be locked.
     """
 
     def __init__(self, path: Path, most: int) -> None:
@@ -57,8 +57,7 @@ class SharedBudget:
 
     def give(self) -> None:
         """A place back."""
-        with self._locked():
-            self._values[FIELDS * self._slot] -= 1
+        self._values[FIELDS * self._slot] -= 1  # no other process writes there
 
     def close(self) -> None:
         """Give everything back. Idempotent."""
@@ -74,6 +73,8 @@ class SharedBudget:
         values = self._values.tolist()
         if sum(values[::FIELDS]) >= self._most:
             return False
+        if not any(values[2::FIELDS]):
+            return True
         held, first, last = self._fields(self._slot)
         mine = (held, first if now - last < WAITING_NS else now)
         turns = zip(values[::FIELDS], values[1::FIELDS], values[2::FIELDS], strict=True)

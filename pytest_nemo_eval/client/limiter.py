@@ -49,6 +49,7 @@ class Limiter:
         self._poll: asyncio.TimerHandle | None = None
         self._start: float | None = None  # when the first place was taken since the limit changed
         self._answers = 0  # since then
+        self._rate = 0.0  # answers a second, since then
         self._new_round()
 
     async def acquire(self) -> None:
@@ -136,5 +137,5 @@ class Limiter:
 
     def _new_round(self) -> None:
         self._attempts = self._signs = 0
-        self._rate: float = 0.0
+        self._rate = 0.0
         self._reached = False  # whether a sample had to wait for the limit
