@@ -23,7 +23,7 @@ from pathlib import Path
 
 STUB = Path(__file__).resolve().parents[2] / "shared" / "bench" / "openai_stub.py"
 GSM8K = 1319
-CONFTEST = '''
+CONFTEST = """
 import pytest
 
 
@@ -50,8 +50,8 @@ async def count(request, call_next):
 @pytest.fixture
 def interceptors():
     return [system_message, drop_stop, strip_reasoning, count]
-'''
-BARE = '''
+"""
+BARE = """
 import asyncio, json, sys, time
 import httpx
 from httpx_aiohttp import AiohttpTransport
@@ -70,7 +70,7 @@ async def main(url, count, concurrency):
         print(time.perf_counter() - start)
 
 asyncio.run(main(sys.argv[1] + "/chat/completions", int(sys.argv[2]), int(sys.argv[3])))
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ def stub(*options: str) -> Iterator[str]:
 def write_suite(folder: Path, samples: int, tasks: int = 1, interceptors: bool = True) -> None:
     """Questions of GSM8K's length, asked by ``tasks`` items of a suite file."""
     folder.mkdir()
-    words = random.Random(0)  # noqa: S311
+    words = random.Random(0)
     with (folder / "data.jsonl").open("w") as file:
         for n in range(samples):
             text = " ".join(words.choice(("apples", "and", "costs", "each", "how", "many")) for _ in range(45))
             row = {"id": str(n), "question": f"{text} {n} + 1", "answer": f"{text}\n#### {n + 1 if n % 3 else 0}"}
             file.write(json.dumps(row) + "\n")
     names = "".join(
-        f"    - {{name: gsm8k, matrix: {{num_fewshot: [0]}}, dataset: {{path: data.jsonl}}}}\n"
+        "    - {name: gsm8k, matrix: {num_fewshot: [0]}, dataset: {path: data.jsonl}}\n"
         if tasks == 1
         else f"    - {{name: t{n}, prompt: '{{question}}', scorer: numeric, dataset: {{path: data.jsonl}}}}\n"
         for n in range(tasks)
@@ -218,13 +218,19 @@ def idle() -> bool:
     ideal = 10 * GSM8K * (0.05 + 0.02 * 2.0) / 64
     with stub("--tail", "0.02:2.0", "--slots", "64", "--latency", "0.05") as url:
         times = [evaluate(home / "idle", url, f"--eval-concurrency={asked}").wall for asked in ("64", "auto")]
-    print(f"idle: {times[0]:.1f} s with 64, {times[1]:.1f} s with auto, ideal {ideal:.1f}: "
-          f"{times[0] / ideal:.2f} and {times[1] / ideal:.2f} (bound 1.15)")
+    print(
+        f"idle: {times[0]:.1f} s with 64, {times[1]:.1f} s with auto, ideal {ideal:.1f}: "
+        f"{times[0] / ideal:.2f} and {times[1] / ideal:.2f} (bound 1.15)"
+    )
     return max(times) <= 1.15 * ideal
 
 
 FIGURES: dict[str, Callable[[], bool]] = {
-    "wall": wall, "marginal": marginal, "rate": rate, "linear": linear, "idle": idle,
+    "wall": wall,
+    "marginal": marginal,
+    "rate": rate,
+    "linear": linear,
+    "idle": idle,
 }
 
 

@@ -90,6 +90,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         finish_reason: ``stop``, ``length``, ...; None where the server does not say.
         reasoning: what the server gave as reasoning apart from the answer.
         seconds: from sending the request to having the whole answer.
+        first_token_seconds: from sending it to the first piece of answer or reasoning; 0 where it was not streamed.
+        attempts: how often the endpoint was asked for it.
     """
 
     text: str
@@ -98,6 +100,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage = Usage()
     seconds: float = 0.0
     first_token_seconds: float = 0.0
+    attempts: int = 1
 
     def replace(self, **changes: object) -> Response:
         return msgspec.structs.replace(self, **changes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 
@@ -16,8 +15,11 @@ from ..endpoint import Endpoint, Protocol
 from ..errors import AccessError, EndpointError, RejectedRequestError
 from ..interceptors import Interceptor, chain
 from .decode import decode_error, decode_model_ids, decode_response
+from .limiter import Limiter
 from .pool import Pool
-from .retry import RETRIED_STATUSES, RetryPolicy, asked_wait
+from .retry import RetryPolicy, asked_wait, is_retried
+from .stream import StreamReader
+from .words import access_advice, in_words, redact, template_advice, without_key
 
 CONNECT_SECONDS = 20.0
 
@@ -25,9 +27,10 @@ CONNECT_SECONDS = 20.0
 class _RetriableError(Exception):
     """One attempt failed in a way that another may not."""
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, overload: bool = False) -> None:
         super().__init__(reason)
         self.wait = wait
+        self.overload = overload
 
 
 class Client:
@@ -39,6 +42,7 @@ class Client:
         pool: the connections, shared with other clients.
         retry: what is sent again.
         timeout: seconds for one attempt.
+        limiter: is told of each attempt; places are taken by whoever sends many requests.
     """
 
     def __init__(
@@ -48,12 +52,14 @@ class Client:
         pool: Pool,
         retry: RetryPolicy = RetryPolicy(),
         timeout: float = 600.0,
+        limiter: Limiter | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.interceptors = tuple(interceptors)
         self.pool = pool
         self.retry = retry
         self.timeout = timeout
+        self.limiter = limiter
         self._answered = False
         self._send = chain(self.interceptors, self._send_with_retries)
 
@@ -66,9 +72,18 @@ class Client:
         """
         return await self._send(request)
 
-    def with_limits(self, retry: RetryPolicy, timeout: float) -> Client:
-        """The same client with other limits."""
-        return Client(self.endpoint, self.interceptors, self.pool, retry, timeout)
+    def with_limits(self, retry: RetryPolicy, timeout: float, limiter: Limiter | None = None) -> Client:
+        """The same client with other limits; its limiter stays where none is given."""
+        return Client(self.endpoint, self.interceptors, self.pool, retry, timeout, limiter or self.limiter)
+
+    def at(self, endpoint: Endpoint) -> Client:
+        """The same client of another endpoint."""
+        return Client(endpoint, self.interceptors, self.pool, self.retry, self.timeout, self.limiter)
+
+    def behind(self, *innermost: Interceptor) -> Client:
+        """The same client with further interceptors, innermost of all: around the send and its retries alone."""
+        interceptors = (*self.interceptors, *innermost)
+        return Client(self.endpoint, interceptors, self.pool, self.retry, self.timeout, self.limiter)
 
     def ask(self, question: str, **parameters: Json) -> Response:
         """Ask one question and wait for the answer, with further fields of the body such as ``max_tokens=64``."""
@@ -79,23 +94,47 @@ class Client:
         return self.pool.start(lambda: self.send(request)).result()
 
     async def _send_with_retries(self, request: Request) -> Response:
-        body = msgspec.json.encode(request.body(self.endpoint.model_id))
-        attempt = 0
+        body = _body(request, self.endpoint)
+        reasons: list[str] = []
         while True:
+            start = time.perf_counter()
             try:
-                return await self._attempt(request, body)
+                response = await self._attempt(request, body, start)
             except _RetriableError as failure:
-                if attempt >= self.retry.retries:
-                    times = f"{attempt + 1} times" if attempt else "once"
-                    raise EndpointError(f"{self._url(request)} was asked {times}: {failure}") from None
-                await anyio.sleep(self.retry.wait(attempt, failure.wait))
-            attempt += 1
+                if failure.overload and self.limiter:
+                    self.limiter.overloaded(time.perf_counter() - start)
+                reasons.append(str(failure))
+                self._stop_if_spent(request, reasons)
+                await anyio.sleep(self.retry.wait(len(reasons) - 1, failure.wait))
+            except RejectedRequestError:
+                self._note_answer(start)
+                raise
+            else:
+                self._note_answer(start)
+                return response.replace(attempts=1 + len(reasons)) if reasons else response
 
-    async def _attempt(self, request: Request, body: bytes) -> Response:
-        start = time.perf_counter()
-        url = self._url(request)
-        reply = await self._post(url, body, request)
-        content = _without_key(self.endpoint, reply.content)
+    def _note_answer(self, start: float) -> None:
+        if self.limiter:
+            self.limiter.answered(time.perf_counter() - start)
+
+    def _stop_if_spent(self, request: Request, reasons: list[str]) -> None:
+        """Raise once a request, or the run, has no retry left."""
+        budget = self.retry.budget
+        more = len(reasons) <= self.retry.retries
+        if more and (budget is None or budget.take()):
+            return
+        times = f"{len(reasons)} times" if len(reasons) > 1 else "once"
+        spent = f" (and the run's budget of {budget.most} retries is spent)" if more and budget else ""
+        raise EndpointError(
+            f"{self._url(request)} was asked {times}: {'; '.join(dict.fromkeys(reasons))}{spent}"
+        ) from None
+
+    async def _attempt(self, request: Request, body: bytes, start: float) -> Response:
+        reply = await self._post(request, body, start)
+        if isinstance(reply, Response):
+            self._answered = True
+            return reply
+        content = without_key(self.endpoint, reply.content)
         if reply.status_code == 200:
             try:
                 response = decode_response(content, time.perf_counter() - start)
@@ -103,29 +142,53 @@ class Client:
                 raise _RetriableError(str(error)) from None
             self._answered = True
             return response
-        words = f"HTTP {reply.status_code}: {_redact(self.endpoint, decode_error(content))}"
-        if reply.status_code in RETRIED_STATUSES:
-            raise _RetriableError(words, asked_wait(reply.headers.get("retry-after")))
-        if reply.status_code in (401, 403) or (reply.status_code == 404 and not self._answered):
-            raise AccessError(f"{url} refuses requests: {words}{_advice(reply.status_code, self.endpoint)}")
-        raise RejectedRequestError(f"{url} refused the request: {words}{_template_advice(words)}")
+        raise self._refusal(
+            self._url(request), reply, f"HTTP {reply.status_code}: {redact(self.endpoint, decode_error(content))}"
+        )
 
-    async def _post(self, url: str, body: bytes, request: Request) -> httpx.Response:
+    def _refusal(self, url: str, reply: httpx.Response, words: str) -> Exception:
+        """What an HTTP status other than 200 means."""
+        status = reply.status_code
+        if is_retried(status):
+            return _RetriableError(words, asked_wait(reply.headers.get("retry-after")), status in (429, 503))
+        if status in (401, 403) or (status == 404 and not self._answered):
+            return AccessError(f"{url} refuses requests: {words}{access_advice(status, self.endpoint)}")
+        return RejectedRequestError(f"{url} refused the request: {words}{template_advice(words)}")
+
+    async def _post(self, request: Request, body: bytes, start: float) -> httpx.Response | Response:
+        """The HTTP reply, or the answer of one that was streamed."""
+        url = self._url(request)
+        headers = {"content-type": "application/json", **_key_header(self.endpoint), **request.headers}
+        timeout = httpx.Timeout(self.timeout, connect=min(CONNECT_SECONDS, self.timeout))
         try:
             with anyio.fail_after(self.timeout):
-                return await self.pool.http.post(
-                    url,
-                    content=body,
-                    headers={"content-type": "application/json", **_key_header(self.endpoint), **request.headers},
-                    timeout=httpx.Timeout(self.timeout, connect=min(CONNECT_SECONDS, self.timeout)),
-                )
+                if not request.parameters.get("stream"):
+                    return await self.pool.http.post(url, content=body, headers=headers, timeout=timeout)
+                async with self.pool.http.stream("POST", url, content=body, headers=headers, timeout=timeout) as reply:
+                    return await self._read_stream(reply, start)
+        except EndpointError as error:  # in mid-stream
+            raise _RetriableError(redact(self.endpoint, str(error))) from None
         except TimeoutError:
-            raise _RetriableError(f"no answer within {self.timeout:g} s") from None
+            raise _RetriableError(f"no answer within {self.timeout:g} s", overload=True) from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _RetriableError(_in_words(self.endpoint, error)) from None
+            overload = isinstance(error, httpx.TimeoutException)
+            raise _RetriableError(in_words(self.endpoint, error), overload=overload) from None
         except Exception as error:  # what cannot be sent: a header's characters, a proxy of an unknown kind
-            words = _in_words(self.endpoint, error)
+            words = in_words(self.endpoint, error)
             raise EndpointError(f"the request to {url} could not be sent: {words}") from None
+
+    async def _read_stream(self, reply: httpx.Response, start: float) -> httpx.Response | Response:
+        """A streamed answer; the reply, read, where the server refuses, or does not stream in spite of being asked."""
+        if reply.status_code != 200 or "text/event-stream" not in reply.headers.get("content-type", ""):
+            await reply.aread()
+            return reply
+        reader = StreamReader(lambda content: without_key(self.endpoint, content))
+        first = 0.0
+        async for chunk in reply.aiter_bytes():
+            reader.feed(chunk)
+            if reader.begun and not first:
+                first = time.perf_counter() - start
+        return reader.response(time.perf_counter() - start, first)
 
     def _url(self, request: Request) -> str:
         return self.endpoint.base_url + request.protocol.path
@@ -141,12 +204,12 @@ async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> 
     try:
         reply = await pool.http.get(url, headers=_key_header(endpoint), timeout=timeout)
     except Exception as error:  # httpx's, aiohttp's, the system's, or of what cannot be sent
-        raise EndpointError(f"{url} cannot be reached: {_in_words(endpoint, error)}") from None
-    content = _without_key(endpoint, reply.content)
+        raise EndpointError(f"{url} cannot be reached: {in_words(endpoint, error)}") from None
+    content = without_key(endpoint, reply.content)
     if reply.status_code != 200:
-        words = _redact(endpoint, decode_error(content))
+        words = redact(endpoint, decode_error(content))
         kind = AccessError if reply.status_code in (401, 403) else EndpointError
-        raise kind(f"{url} answers HTTP {reply.status_code}: {words}{_advice(reply.status_code, endpoint)}")
+        raise kind(f"{url} answers HTTP {reply.status_code}: {words}{access_advice(reply.status_code, endpoint)}")
     return decode_model_ids(content)
 
 
@@ -154,31 +217,8 @@ def _key_header(endpoint: Endpoint) -> dict[str, str]:
     return {"authorization": f"Bearer {endpoint.api_key.reveal()}"} if endpoint.api_key else {}
 
 
-def _without_key(endpoint: Endpoint, content: bytes) -> bytes:
-    return endpoint.api_key.redact_content(content) if endpoint.api_key else content
-
-
-def _redact(endpoint: Endpoint, text: str) -> str:
-    return endpoint.api_key.redact(text) if endpoint.api_key else text
-
-
-def _in_words(endpoint: Endpoint, error: Exception) -> str:
-    """A library's error without the key, and without the credentials of a proxy's URL."""
-    return re.sub(r"://[^/\s]*@", "://", _redact(endpoint, f"{type(error).__name__}: {error}"))
-
-
-def _template_advice(words: str) -> str:
-    if "chat template" not in words.casefold():
-        return ""
-    return (
-        " (the model has no chat template: ask for completions, with a URL that ends in /v1/completions or "
-        "target.api_endpoint.type: completions, or give the server a template)"
-    )
-
-
-def _advice(status: int, endpoint: Endpoint) -> str:
-    if status == 404:
-        return f" (is {endpoint.model_id!r} the model's id there? --model-id sets it)" if endpoint.model_id else ""
-    if endpoint.api_key is None:
-        return " (no key was sent: name the variable that holds it with --api-key-env)"
-    return " (is the key valid for this model?)"
+def _body(request: Request, endpoint: Endpoint) -> bytes:
+    body = request.body(endpoint.model_id)
+    if body.get("stream"):
+        body.setdefault("stream_options", {"include_usage": True})
+    return msgspec.json.encode(body)

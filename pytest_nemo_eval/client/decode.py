@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -36,7 +36,30 @@ class _Completion(msgspec.Struct):
     usage: _Usage | None = None
 
 
-_completion = msgspec.json.Decoder(_Completion)
+class _PieceChoice(msgspec.Struct):
+    index: int = 0
+    delta: _Message | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_PieceChoice] | None = None
+    usage: _Usage | None = None
+    error: object = None
+
+
+class Piece(NamedTuple):
+    """One event of a stream; ``answers`` is False where it holds no part of the answer (usage alone)."""
+
+    answers: bool
+    text: str
+    reasoning: str | None
+    finish_reason: str | None
+    usage: Usage | None
+
+
+T = TypeVar("T")
 
 
 def decode_response(content: bytes, seconds: float) -> Response:
@@ -46,31 +69,58 @@ def decode_response(content: bytes, seconds: float) -> Response:
         EndpointError: not JSON, or of another shape.
     """
     try:
-        completion = _decode_completion(content)
+        completion = _decode(content, _Completion)
         choice = completion.choices[0]
     except (msgspec.MsgspecError, ValueError, IndexError) as error:
-        shown = content[:200].decode("utf-8", "replace")
-        raise EndpointError(f"the answer is not a completion ({error}): {shown!r}") from None
+        raise EndpointError(f"the answer is not a completion ({error}): {_shown(content)}") from None
     message = choice.message or _Message(content=choice.text)
     if choice.message is None and choice.text is None:
-        raise EndpointError(
-            f"the answer holds neither a message nor a text: {content[:200].decode('utf-8', 'replace')!r}"
-        )
-    usage = completion.usage or _Usage()
+        raise EndpointError(f"the answer holds neither a message nor a text: {_shown(content)}")
     return Response(
         text=_text(message.content),
         finish_reason=choice.finish_reason,
-        reasoning=message.reasoning_content if message.reasoning_content is not None else message.reasoning,
-        usage=Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0),
+        reasoning=_reasoning(message),
+        usage=_tokens(completion.usage) or Usage(),
         seconds=seconds,
     )
 
 
-def _decode_completion(content: bytes) -> _Completion:
+def decode_piece(content: bytes) -> Piece:
+    """One event of a streamed completion.
+
+    Raises:
+        EndpointError: the server tells of an error, or this is no JSON or of another shape.
+    """
     try:
-        return _completion.decode(content)
+        chunk = _decode(content, _Chunk)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise EndpointError(f"the stream holds what is no part of a completion ({error}): {_shown(content)}") from None
+    if chunk.error is not None or (chunk.choices is None and chunk.usage is None):
+        raise EndpointError(f"the stream broke off with an error: {decode_error(content)}")
+    choice = next((choice for choice in chunk.choices or () if choice.index == 0), None)
+    if choice is None:
+        return Piece(False, "", None, None, _tokens(chunk.usage))
+    message = choice.delta or _Message(content=choice.text)
+    return Piece(True, _text(message.content), _reasoning(message), choice.finish_reason, _tokens(chunk.usage))
+
+
+def _decode(content: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return msgspec.convert(decode_json(content), _Completion)
+        return msgspec.convert(decode_json(content), kind)
+
+
+def _shown(content: bytes) -> str:
+    return repr(content[:200].decode("utf-8", "replace"))
+
+
+def _tokens(usage: _Usage | None) -> Usage | None:
+    return Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0) if usage else None
+
+
+def _reasoning(message: _Message) -> str | None:
+    return message.reasoning_content if message.reasoning_content is not None else message.reasoning
 
 
 def _text(content: str | list[_Part] | None) -> str:

@@ -7,8 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 60.0
+
+
+def is_retried(status: int) -> bool:
+    """Whether a request that was answered with this HTTP status may fare better later."""
+    return status in (408, 409, 425, 429) or status >= 500
+
+
+class RetryBudget:
+    """How many retries all requests of a run have together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.spent = 0
+
+    def take(self) -> bool:
+        """One more; False where all are spent."""
+        if self.spent >= self.most:
+            return False
+        self.spent += 1
+        return True
 
 
 @dataclass(frozen=True)
@@ -17,11 +36,13 @@ class RetryPolicy:
 
     Attributes:
         retries: how often one request is sent again.
-        first_wait: seconds before the first retry, at most; each further wait is twice as long.
+        first_wait: seconds before the first retry, at most; each further wait is twice as long, up to 8 s.
+        budget: the run's; None sets no bound but ``retries``.
     """
 
-    retries: int = 4
+    retries: int = 8
     first_wait: float = 0.5
+    budget: RetryBudget | None = None
 
     def wait(self, attempt: int, asked: float | None) -> float:
         """Seconds before retry number ``attempt`` (from 0); what the server ``asked`` for wins, up to a minute."""

@@ -10,8 +10,7 @@ import anyio.to_thread
 import msgspec
 
 from ..chat import Response
-from ..client import Client
-from ..client.limiter import Limiter
+from ..client import Client, Limiter
 from ..errors import AccessError, EvalError, EvaluationError, RejectedRequestError, StorageError
 from ..samples import Sample
 from ..scores import SampleResult, Score

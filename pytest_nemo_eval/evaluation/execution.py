@@ -12,8 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..client import Client
-from ..client.limiter import Limiter
+from ..client import Client, Limiter
 from ..errors import EvalError
 from ..runs import ModelRecord, ResultFile, RunRecord, RunStatus, RunWriter
 from ..runs.journal import Answers

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..client import Pool
-from ..client.budget import SharedBudget
-from ..client.limiter import Limiter
+from ..client import Limiter, Pool, SharedBudget
 from ..config.options import EvalSettings, Serving
 from ..deployment import Lender
 from ..endpoint import Endpoint

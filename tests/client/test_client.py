@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from pytest_nemo_eval import Client, Endpoint, Message, Protocol, Request, Response, Secret
-from pytest_nemo_eval.client import Pool, RetryPolicy
+from pytest_nemo_eval.client import Limiter, Pool, RetryBudget, RetryPolicy
 from pytest_nemo_eval.client.client import list_models
 from pytest_nemo_eval.errors import AccessError, EndpointError, RejectedRequestError
 from pytest_nemo_eval.interceptors import CallNext
@@ -47,7 +49,7 @@ def test_completions(pool: Pool) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        Reply(status=500),
+        *(Reply(status=status) for status in (408, 409, 425, 500, 501, 507, 529, 599)),
         Reply(status=503, content=b"<html>"),
         Reply(status=429, headers={"retry-after": "0.01"}),
         Reply(content=b'{"choices'),
@@ -62,8 +64,9 @@ def test_completions(pool: Pool) -> None:
 def test_what_passes_is_asked_again(pool: Pool, broken: Reply) -> None:
     replies: Iterator[Reply | str] = itertools.chain([broken, broken], itertools.repeat("fine"))
     with serving(lambda _: next(replies)) as fake:
-        assert client_of(fake, pool).ask("?").text == "fine"
+        answer = client_of(fake, pool).ask("?")
         pool.close_connections()
+    assert (answer.text, answer.attempts) == ("fine", 3)
     assert len(fake.requests) == 3
 
 
@@ -72,6 +75,106 @@ def test_what_lasts_is_an_error_that_says_what_happened(pool: Pool) -> None:
         with pytest.raises(EndpointError, match="asked 4 times: HTTP 500: kaputt"):
             client_of(fake, pool).ask("?")
         pool.close_connections()
+
+
+def test_every_reason_is_told_once(pool: Pool) -> None:
+    replies = itertools.cycle(
+        [Reply(status=429, content=b'{"error": {"message": "rate limited"}}'), Reply(content=b"[")]
+    )
+    with serving(lambda _: next(replies)) as fake:
+        with pytest.raises(EndpointError) as caught:
+            client_of(fake, pool).ask("?")
+        pool.close_connections()
+    words = str(caught.value)
+    assert "asked 4 times: HTTP 429: rate limited; the answer is not a completion" in words
+    assert words.count("rate limited") == words.count("not a completion") == 1
+    assert "budget" not in words
+
+
+def test_the_retries_of_a_run_are_counted(pool: Pool) -> None:
+    budget = RetryBudget(3)
+    with serving(lambda _: Reply(status=500)) as fake:
+        client = client_of(fake, pool).with_limits(RetryPolicy(2, 0.01, budget), 5)
+        with pytest.raises(EndpointError, match="asked 3 times: HTTP 500") as caught:
+            client.ask("?")
+        assert "budget" not in str(caught.value)
+        with pytest.raises(EndpointError, match=r"asked 2 times: HTTP 500.*the run's budget of 3 retries is spent"):
+            client.ask("?")
+        with pytest.raises(EndpointError, match=r"asked once: HTTP 500.*the run's budget of 3 retries is spent"):
+            client.ask("?")
+        pool.close_connections()
+    assert len(fake.requests) == 6
+
+
+class Witness(Limiter):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.told: list[str] = []
+
+    def answered(self, seconds: float) -> None:
+        assert seconds > 0
+        self.told.append("answered")
+
+    def overloaded(self, seconds: float = 0.0) -> None:
+        assert seconds > 0
+        self.told.append("overloaded")
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("fine", ["answered"]),
+        (Reply(status=429), ["overloaded", "answered"]),
+        (Reply(status=503), ["overloaded", "answered"]),
+        (Reply(status=500), ["answered"]),
+        (Reply(content=b"["), ["answered"]),
+    ],
+)
+def test_the_limiter_is_told_of_each_attempt(pool: Pool, first: Any, told: list[str]) -> None:
+    replies = itertools.chain([first], itertools.repeat("fine"))
+    limiter = Witness()
+    with serving(lambda _: next(replies)) as fake:
+        client_of(fake, pool).with_limits(QUICK, 5, limiter).with_limits(QUICK, 5).behind().ask("?")
+        pool.close_connections()
+    assert limiter.told == told
+
+
+def test_a_refused_request_is_an_answer_to_the_limiter(pool: Pool) -> None:
+    limiter = Witness()
+    with serving(lambda _: Reply(status=400)) as fake:
+        with pytest.raises(RejectedRequestError):
+            client_of(fake, pool).with_limits(QUICK, 5, limiter).ask("?")
+        pool.close_connections()
+    assert limiter.told == ["answered"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_server_that_hangs(pool: Pool, stream: bool) -> None:
+    limiter = Witness()
+    going_on = threading.Event()
+
+    def answer(_: str) -> str:
+        going_on.wait(60)
+        return "late"
+
+    with serving(answer) as fake:
+        client = client_of(fake, pool).with_limits(RetryPolicy(1, 0.01), 0.1, limiter)
+        with pytest.raises(EndpointError, match=r"asked 2 times: no answer within 0\.1 s$"):
+            client.ask("?", stream=stream)
+        going_on.set()
+        pool.close_connections()
+    assert limiter.told == ["overloaded", "overloaded"]
+
+
+def test_headers_of_a_request_are_sent(pool: Pool) -> None:
+    with serving(lambda _: "fine") as fake:
+        client = client_of(fake, pool)
+        request = Request(prompt="?", headers={"X-Team": "blue", "Authorization": "Basic eA=="})
+        pool.start(lambda: client.send(request)).result()
+        pool.close_connections()
+    assert fake.headers[0]["x-team"] == "blue"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +265,7 @@ def test_interceptors_stand_around_the_send(pool: Pool) -> None:
 
     with serving(lambda _: "fine") as fake:
         endpoint = Endpoint(fake.url, "m")
-        assert Client(endpoint, [outer, inner], pool).ask("?").text == "FINE"
+        assert Client(endpoint, [outer], pool).behind(inner).ask("?").text == "FINE"
         pool.close_connections()
     assert seen == ["outer", "inner sees 2 messages"]
     assert [message["role"] for message in fake.requests[0]["messages"]] == ["system", "user"]

@@ -70,17 +70,18 @@ def proxy() -> Iterator[Server]:
     server.close()
 
 
-def ask(url: str, pool: Pool) -> str:
-    return Client(Endpoint(url, "m", api_key=Secret("sk-0123456789")), [], pool, RetryPolicy(0)).ask("?").text
+def ask(url: str, pool: Pool, stream: bool = False) -> str:
+    client = Client(Endpoint(url, "m", api_key=Secret("sk-0123456789")), [], pool, RetryPolicy(0))
+    return client.ask("?", stream=stream).text
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize(("scheme", "stream"), [("http://", False), ("", False), ("http://", True)])
 def test_a_proxy_is_used(
-    pool: Pool, proxy: Server, monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
+    pool: Pool, proxy: Server, monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str, stream: bool
 ) -> None:
     monkeypatch.setenv(variable, f"{scheme}127.0.0.1:{proxy.port}")
-    assert ask("http://model.example/v1", pool) == "through the proxy"
+    assert ask("http://model.example/v1", pool, stream) == "through the proxy"
     assert proxy.asked == [("POST", "http://model.example/v1/chat/completions", "")]
     pool.close_connections()
 
@@ -89,6 +90,7 @@ def test_this_machine_is_reached_directly(pool: Pool, proxy: Server, monkeypatch
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     with serving(lambda _: "directly") as fake:
         assert ask(fake.url, pool) == ask(fake.url.replace("127.0.0.1", "localhost"), pool) == "directly"
+        assert ask(fake.url, pool, stream=True) == "directly"
         pool.close_connections()
     assert proxy.asked == []
 
@@ -155,7 +157,7 @@ def test_a_certificate_of_ones_own(pool: Pool, tmp_path: Path, monkeypatch: pyte
         ask(url, pool)
     pool.close_connections()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert ask(url, pool) == "through the proxy"
+    assert ask(url, pool) == ask(url, pool, stream=True) == "through the proxy"
     pool.close_connections()
     server.close()
 

@@ -156,7 +156,9 @@ def test_exit_at_the_first_failure(pytester: pytest.Pytester) -> None:
         result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "-x")
     result.assert_outcomes(passed=1, failed=1)
     assert result.ret == 1
-    assert [folder.name for folder in runs(pytester)] == ["eval_it.yaml_bad", "eval_it.yaml_good"]
+    statuses = {folder.name: read_run(folder).record.status.value for folder in runs(pytester)}
+    assert statuses.pop("eval_it.yaml_later", "interrupted") == "interrupted"  # if any of it was sent ahead
+    assert statuses == {"eval_it.yaml_bad": "finished", "eval_it.yaml_good": "finished"}
 
 
 def test_last_failed(pytester: pytest.Pytester) -> None:
