@@ -21,8 +21,6 @@ from .retry import RetryPolicy, asked_wait, is_retried
 from .stream import StreamReader
 from .words import access_advice, in_words, redact, template_advice, without_key
 
-CONNECT_SECONDS = 20.0
-
 
 class _RetriableError(Exception):
     """One attempt failed in a way that another may not."""
@@ -159,13 +157,13 @@ class Client:
         """The HTTP reply, or the answer of one that was streamed."""
         url = self._url(request)
         headers = {"content-type": "application/json", **_key_header(self.endpoint), **request.headers}
-        timeout = httpx.Timeout(self.timeout, connect=min(CONNECT_SECONDS, self.timeout))
         try:
             with anyio.fail_after(self.timeout):
-                if not request.parameters.get("stream"):
-                    return await self.pool.http.post(url, content=body, headers=headers, timeout=timeout)
-                async with self.pool.http.stream("POST", url, content=body, headers=headers, timeout=timeout) as reply:
-                    return await self._read_stream(reply, start)
+                async with self.pool.post(url, body, headers, self.timeout) as reply:
+                    if request.parameters.get("stream"):
+                        return await self._read_stream(reply, start)
+                    await reply.aread()
+                    return reply
         except EndpointError as error:  # in mid-stream
             raise _RetriableError(redact(self.endpoint, str(error))) from None
         except TimeoutError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_nemo_eval import read_run
 from tests.fake_endpoint import serving
 from tests.plugin.suites import right_up_to, runs, task, write_suite
 
