@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from .search import Round, Search
 
 START = 64
 SAME_BURST = 0.05  # of an attempt's time: an answer so soon after a change belongs to those before it
+ROUND = 0.7  # attempts a place: as many as fourfold growth adds come back together
 POLL_SECONDS = 0.01
 
 
@@ -49,6 +51,7 @@ class Limiter:
         self._poll: asyncio.TimerHandle | None = None
         self._start: float | None = None  # when the first place was taken since the limit changed
         self._answers = 0  # since then
+        self._fastest = math.inf  # answer yet, in seconds
         self._rate = 0.0  # answers a second, since then
         self._new_round()
 
@@ -108,26 +111,28 @@ class Limiter:
         self._grant()
 
     def _count(self, seconds: float, sign: int) -> None:
-        """Attempts begun before the last change say nothing of it; a round is as many others as there are places."""
+        """Attempts begun before the last change say nothing of it; of the others, most places' make a round."""
         start, now = self._start, self._clock()
         if start is None:
             return
-        if not sign and now - start > SAME_BURST * seconds:
-            self._answers += 1
+        if not sign:
+            self._fastest = min(self._fastest, seconds)
+            self._answers += now - start > SAME_BURST * seconds
         if now - seconds < start:
             return
         self._attempts += 1
         self._signs += sign
-        needed = max(self.limit, self._search.least_attempts)
+        needed = max(ROUND * self.limit, self._search.least_attempts)
         if 2 * self._attempts >= needed:  # at its highest: where answers come in bursts, that is a burst's end
             self._rate = max(self._rate, self._answers / max(now - start, 1e-9))
-        if self._attempts >= needed:
+        if self._attempts >= needed and self._answers + self._signs >= self.limit:
             self._end_round(now)
 
     def _end_round(self, now: float) -> None:
         strained = self._search.strained(self._signs, self._attempts)
         if strained or self._reached:
-            limit = self._search.after(Round(self.limit, self._rate, self._signs / self._attempts, strained))
+            floor, share = self._rate * self._fastest, self._signs / self._attempts
+            limit = self._search.after(Round(self.limit, self._rate, floor, share, strained))
             if limit is not None:
                 self.limit, self._start, self._answers = limit, None, 0
         else:  # fewer samples than places: nothing to learn

@@ -14,10 +14,18 @@ FIRST_PAUSE, LONGEST_PAUSE = 8, 64  # rounds between trials that brought nothing
 
 
 class Round(NamedTuple):
-    """What one limit showed: answers a second, the share of overload signs, and whether that is more than usual."""
+    """What one limit showed.
+
+    Attributes:
+        rate: answers a second.
+        floor: requests that must be in flight for that rate, if every answer is as fast as the fastest yet.
+        share: the part of the attempts that showed overload.
+        strained: whether that is more than usual.
+    """
 
     limit: int
     rate: float
+    floor: float
     share: float
     strained: bool
 
@@ -63,7 +71,7 @@ class Search:
 
     def _grow(self, current: Round) -> int:
         if current.limit >= self._most:
-            return self._try(current.limit / FIRST_CUT, current)
+            return self._cut(current, current, FIRST_CUT)
         return self._try(current.limit + self._step if self._step else current.limit * self._growth, current)
 
     def _judge_growth(self, before: Round, current: Round) -> int:
@@ -76,18 +84,19 @@ class Search:
             return self._grow(current)
         self._growth = GROWTH
         if gain < 1 + min(GAIN, 0.3 * grown):
-            return self._try(before.limit / FIRST_CUT, before)
+            return self._cut(before, before._replace(floor=max(before.floor, current.floor)), FIRST_CUT)
         self._next_pause = FIRST_PAUSE
-        return self._keep(min(current.limit, HEADROOM * gain * before.limit))
+        knee = min(current.limit, HEADROOM * gain * before.limit)
+        return self._keep(math.sqrt(knee * current.limit))  # between the two: one round is a rough measure
 
     def _judge_cut(self, before: Round, current: Round) -> int:
         kept = current.rate / before.rate if before.rate else 1.0
         if before.strained:
             self._step = max(1, before.limit // 8)
         if kept >= KEPT:
-            if current.limit == 1 or (before.strained and not current.strained):
-                return self._keep(current.limit)
-            return self._try(current.limit / (2 if current.strained else CUT), before)
+            if current.strained:
+                return self._try(current.limit / 2, before)
+            return self._keep(current.limit) if before.strained else self._cut(before, current, CUT)
         if current.strained:  # overload that the limit is not the cause of
             self._usual = max(before.share, current.share)
             self._step = 0
@@ -101,6 +110,13 @@ class Search:
         self._before = before
         self.least_attempts = LEAST_ROUND * (2 if limit < before.limit else 1)
         return self._bounded(limit)
+
+    def _cut(self, before: Round, current: Round, factor: float) -> int:
+        """Try a lower limit, unless the current one is hardly above what its rate needs."""
+        enough = HEADROOM * current.floor
+        if current.limit <= max(1.05 * enough, 1):
+            return self._rest(max(current.limit, math.ceil(min(enough, HEADROOM * before.limit))))
+        return self._try(max(current.limit / factor, current.floor), before)
 
     def _rest(self, limit: float) -> int:
         """Stand for longer after each trial that brought nothing."""
