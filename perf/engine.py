@@ -110,8 +110,9 @@ def write_suite(folder: Path, samples: int, tasks: int = 1, interceptors: bool =
     with (folder / "data.jsonl").open("w") as file:
         for n in range(samples):
             text = " ".join(words.choice(("apples", "and", "costs", "each", "how", "many")) for _ in range(45))
-            row = {"id": str(n), "question": f"{text} {n} + 1", "answer": f"{text}\n#### {n + 1 if n % 3 else 0}"}
-            file.write(json.dumps(row) + "\n")
+            right = str(n + 1 if n % 3 else 0)
+            answer = f"{text}\n#### {right}" if tasks == 1 else right
+            file.write(json.dumps({"id": str(n), "question": f"{text} {n} + 1", "answer": answer}) + "\n")
     names = "".join(
         "    - {name: gsm8k, matrix: {num_fewshot: [0]}, dataset: {path: data.jsonl}}\n"
         if tasks == 1
@@ -131,7 +132,7 @@ def run(command: list[str], folder: Path) -> Used:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(process.pid, 0)
     if status:
-        sys.exit(f"{command} ended with {status}:\n{(home / 'output').read_text()}")
+        sys.exit(f"{command} ended with {status}:\n{(home / 'output').read_text()[-2000:]}")
     return Used(time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 

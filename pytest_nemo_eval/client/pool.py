@@ -27,6 +27,7 @@ class Pool:
         self._portal: BlockingPortal | None = None
         self._transport: Transport | None = None
         self._http: httpx.AsyncClient | None = None
+        self._urls: dict[str, httpx.URL] = {}
 
     def start(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
         """Run a coroutine function on the loop; the Future can be waited for, or cancelled, from any thread."""
@@ -53,7 +54,8 @@ class Pool:
             timeout: seconds without a byte; 20 at most to connect.
         """
         limits = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)).as_dict()
-        request = httpx.Request("POST", url, content=content, headers=headers, extensions={"timeout": limits})
+        parsed = self._urls.get(url) or self._urls.setdefault(url, httpx.URL(url))  # parsing takes longer than sending
+        request = httpx.Request("POST", parsed, content=content, headers=headers, extensions={"timeout": limits})
         reply = await self._connections().handle_async_request(request)
         reply.request = request
         try:
