@@ -6,6 +6,7 @@ import enum
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -17,6 +18,12 @@ KEY_VARIABLES = {
 }
 """The environment variables that usually hold the key of a known host, in order."""
 
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key"})
+"""Headers that hold keys, in lower case."""
+REPLAY_SCHEME = "replay:"
+"""How the base URL of an endpoint begins that answers out of a Run; the Run's folder follows."""
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHOWN_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _SHORTEST_KEY = 8
@@ -87,12 +94,20 @@ class Endpoint:
         model_id: the name that requests carry.
         protocol: chat or completions.
         api_key: None where the endpoint needs none.
+        headers: further ones for each request; those out of the environment are Secrets.
     """
 
     base_url: str
     model_id: str
     protocol: Protocol = Protocol.CHAT
     api_key: Secret | None = field(default=None, repr=False, compare=False)
+    headers: Mapping[str, str | Secret] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """What no text may hold."""
+        keys = [self.api_key] if self.api_key else []
+        return [*keys, *(value for value in self.headers.values() if isinstance(value, Secret))]
 
     @property
     def url(self) -> str:
@@ -121,6 +136,24 @@ def parse_url(url: str) -> tuple[str, Protocol]:
         if path.endswith(protocol.path):
             return f"{parts.scheme}://{parts.netloc}{path[: -len(protocol.path)]}", protocol
     return f"{parts.scheme}://{parts.netloc}{path}", Protocol.CHAT
+
+
+def find_headers(headers: Mapping[str, str]) -> dict[str, str | Secret]:
+    """Headers as a suite writes them; a value ``${NAME}`` is taken from the environment.
+
+    Raises:
+        ConfigError: a variable that is not set, or holds what no header takes.
+    """
+    found: dict[str, str | Secret] = {}
+    for name, value in headers.items():
+        match = _REFERENCE.fullmatch(value)
+        if match is None:
+            found[name] = value
+        elif match[1] in os.environ:
+            found[name] = Secret(os.environ[match[1]])
+        else:
+            raise ConfigError(f"the environment variable {match[1]}, for the header {name}, is not set")
+    return found
 
 
 def find_key(base_url: str, variable: str | None) -> Secret | None:

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from ..chat import Json, Message, Request, Response
-from ..endpoint import Endpoint, Protocol
+from ..endpoint import Endpoint, Protocol, Secret
 from ..errors import AccessError, EndpointError, RejectedRequestError
 from ..interceptors import Interceptor, chain
 from .decode import decode_error, decode_model_ids, decode_response
@@ -156,7 +156,7 @@ class Client:
     async def _post(self, request: Request, body: bytes, start: float) -> httpx.Response | Response:
         """The HTTP reply, or the answer of one that was streamed."""
         url = self._url(request)
-        headers = {"content-type": "application/json", **_key_header(self.endpoint), **request.headers}
+        headers = {"content-type": "application/json", **_headers(self.endpoint), **request.headers}
         try:
             with anyio.fail_after(self.timeout):
                 async with self.pool.post(url, body, headers, self.timeout) as reply:
@@ -200,7 +200,7 @@ async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> 
     """
     url = f"{endpoint.base_url}/models"
     try:
-        reply = await pool.http.get(url, headers=_key_header(endpoint), timeout=timeout)
+        reply = await pool.http.get(url, headers=_headers(endpoint), timeout=timeout)
     except Exception as error:  # httpx's, aiohttp's, the system's, or of what cannot be sent
         raise EndpointError(f"{url} cannot be reached: {in_words(endpoint, error)}") from None
     content = without_key(endpoint, reply.content)
@@ -211,8 +211,10 @@ async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> 
     return decode_model_ids(content)
 
 
-def _key_header(endpoint: Endpoint) -> dict[str, str]:
-    return {"authorization": f"Bearer {endpoint.api_key.reveal()}"} if endpoint.api_key else {}
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    key = {"authorization": f"Bearer {endpoint.api_key.reveal()}"} if endpoint.api_key else {}
+    further = endpoint.headers.items()
+    return {**key, **{name: value.reveal() if isinstance(value, Secret) else value for name, value in further}}
 
 
 def _body(request: Request, endpoint: Endpoint) -> bytes:

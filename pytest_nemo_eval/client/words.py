@@ -8,13 +8,17 @@ from ..endpoint import Endpoint
 
 
 def without_key(endpoint: Endpoint, content: bytes) -> bytes:
-    """What a server sent, without the endpoint's key."""
-    return endpoint.api_key.redact_content(content) if endpoint.api_key else content
+    """What a server sent, without the endpoint's keys."""
+    for secret in endpoint.secrets:
+        content = secret.redact_content(content)
+    return content
 
 
 def redact(endpoint: Endpoint, text: str) -> str:
-    """Words without the endpoint's key."""
-    return endpoint.api_key.redact(text) if endpoint.api_key else text
+    """Words without the endpoint's keys."""
+    for secret in endpoint.secrets:
+        text = secret.redact(text)
+    return text
 
 
 def in_words(endpoint: Endpoint, error: Exception) -> str:

@@ -112,7 +112,7 @@ def _leaf_problems(value: Json, kind: object, key: KeyPath) -> Iterator[Problem]
         for choices in (kind, *typing.get_args(kind)):
             if isinstance(choices, type) and issubclass(choices, enum.Enum):
                 reason = f"should be one of {', '.join(member.value for member in choices)}"
-        secret = key[-1:] == ("api_key",)
+        secret = key[-1:] == ("api_key",) or "headers" in key
         yield key, f"{_dotted(key)}: {reason[0].lower()}{reason[1:]}" + ("" if secret else f" (it is {_show(value)})")
 
 

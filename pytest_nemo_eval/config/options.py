@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
-from ..endpoint import Protocol, parse_url
+from ..endpoint import REPLAY_SCHEME, Protocol, parse_url
 from ..errors import ConfigError
 from .settings import DeploymentSettings, EndpointSettings, ExecutionSettings, Limit, SuiteSettings
 from .suite import key_variable, settings_of
 
 BACKENDS = ("vllm", "triton", "ray", "nemo_framework", "hosted", "replay")
+REPLAY = "replay"
 LAUNCHERS = ("local", "slurm", "lepton", "container")
 
 
@@ -71,6 +73,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
         url: base URL of a hosted model; None where we deploy.
         model_id: the name that requests carry; None asks the endpoint.
         key_variable: the environment variable that holds the key; None takes that of a known host.
+        headers: further HTTP headers, as the suite writes them.
     """
 
     backend: str
@@ -81,6 +84,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol = Protocol.CHAT
     model_id: str | None = None
     key_variable: str | None = None
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def parse_backend(text: str) -> tuple[str | None, str | None]:
@@ -90,6 +94,8 @@ def parse_backend(text: str) -> tuple[str | None, str | None]:
         ConfigError: an unknown name.
     """
     first, colon, second = text.partition(":")
+    if first == REPLAY and second:
+        return "local", REPLAY
     if colon:
         _known(first, LAUNCHERS, "launcher")
         _known(second, BACKENDS, "backend")
@@ -134,6 +140,8 @@ def resolve_serving(settings: EvalSettings, suite: SuiteSettings | None) -> Serv
     suite = suite if suite is not None else settings_of(settings.overrides)
     launcher, backend = parse_backend(settings.backend) if settings.backend else (None, None)
     target = suite.target.api_endpoint if suite.target else EndpointSettings()
+    if backend == REPLAY:
+        return _replayed(settings, target)
     if settings.model_url:
         base_url, protocol = parse_url(settings.model_url)
         return _hosted(base_url, protocol, settings.model_id, settings.api_key_env)
@@ -147,8 +155,18 @@ def resolve_serving(settings: EvalSettings, suite: SuiteSettings | None) -> Serv
     if target.url:
         base_url, _ = parse_url(target.url)
         variable = settings.api_key_env or key_variable(suite)
-        return _hosted(base_url, _protocol(target), settings.model_id or target.model_id, variable)
+        serving = _hosted(base_url, _protocol(target), settings.model_id or target.model_id, variable)
+        return msgspec.structs.replace(serving, headers=target.headers)
     raise ConfigError("no model to evaluate: give --model-path=DIR_OR_HF_ID to deploy one, or --model-url URL")
+
+
+def _replayed(settings: EvalSettings, target: EndpointSettings) -> Serving:
+    """``--backend replay:RUN``, or ``--backend replay --model-path=RUN``: a Run's own replies."""
+    folder = (settings.backend or "").partition(":")[2] or settings.model_path
+    if not folder:
+        raise ConfigError("--backend replay needs the folder of a Run, or of a session: --backend replay:FOLDER")
+    url = REPLAY_SCHEME + str(Path(folder).expanduser().absolute())
+    return Serving(backend=REPLAY, launcher="local", url=url, protocol=_protocol(target), model_id=settings.model_id)
 
 
 def _protocol(target: EndpointSettings) -> Protocol:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ..chat import Json
+from ..endpoint import SECRET_HEADERS
 from ..errors import ConfigError
 from .check import check_document, convert_values
 from .document import Document, parse_value, read_document
@@ -39,6 +40,7 @@ def read_suite(path: Path, overrides: Sequence[str] = ()) -> tuple[SuiteSettings
     _expand_sections(values, document)
     settings = convert_values(values, document, SuiteSettings)
     _refuse_literal_key(settings, document)
+    _refuse_literal_headers(settings, document)
     tasks = tuple(_with_paths(task, path.parent) for task in settings.evaluation.tasks)
     evaluation = msgspec.structs.replace(settings.evaluation, tasks=tasks)
     return msgspec.structs.replace(settings, evaluation=evaluation), replace(document, values=values, unused=unused)
@@ -91,6 +93,7 @@ def settings_of(overrides: Sequence[str]) -> SuiteSettings:
     _expand_sections(values, document)
     settings = convert_values(values, document, SuiteSettings)
     _refuse_literal_key(settings, document)
+    _refuse_literal_headers(settings, document)
     return settings
 
 
@@ -165,7 +168,9 @@ def _refuse_variables_in_flags(values: dict[str, Json], document: Document) -> N
 
 def _expand(value: Json, document: Document) -> Json:
     if isinstance(value, dict):
-        return {name: item if name == "api_key" else _expand(item, document) for name, item in value.items()}
+        return {
+            name: item if name in ("api_key", "headers") else _expand(item, document) for name, item in value.items()
+        }
     if isinstance(value, list):
         return [_expand(item, document) for item in value]
     return expand_variables(value, str(document.path)) if isinstance(value, str) else value
@@ -193,6 +198,14 @@ def _refuse_literal_key(settings: SuiteSettings, document: Document) -> None:
         raise ConfigError(
             f"{where}: target.api_endpoint.api_key holds a key: write the variable that does, as ${{NAME}}"
         )
+
+
+def _refuse_literal_headers(settings: SuiteSettings, document: Document) -> None:
+    headers = settings.target.api_endpoint.headers if settings.target else {}
+    for name, value in headers.items():
+        if name.lower() in SECRET_HEADERS and not _VARIABLE.fullmatch(value):
+            where = document.place(("target", "api_endpoint", "headers", name))
+            raise ConfigError(f"{where}: the header {name} holds a key: write the variable that does, as ${{NAME}}")
 
 
 def key_variable(settings: SuiteSettings) -> str | None:

@@ -13,6 +13,7 @@ from ..chat import Response
 from ..client import Client, Limiter
 from ..errors import AccessError, EvalError, EvaluationError, RejectedRequestError, StorageError
 from ..samples import Sample
+from ..scorers.isolated import IsolatedScorer
 from ..scores import SampleResult, Score
 from .book import REFUSED, UNSCORED, Book
 from .journaling import Journaling
@@ -29,7 +30,6 @@ class Engine:
     Args:
         client: with the run's limits.
         limiter: how many samples may be in progress at the endpoint; other Jobs share it.
-        score: rules on an answer.
         drained: called once nothing is left to be sent: the last answers are on their way.
     """
 
@@ -49,6 +49,7 @@ class Engine:
         self._limiter = limiter
         self._drained = drained
         self._own: anyio.Semaphore | None = None
+        self._isolated: IsolatedScorer | None = None
         self._fatal: Exception | None = None
 
     async def run(self, seconds: float | None = None) -> bool:
@@ -63,7 +64,9 @@ class Engine:
                 at once; samples that the endpoint or the scorer refuse do not keep the others from being asked.
             StorageError: answers cannot be written down.
         """
-        self._own = anyio.Semaphore(self._job.concurrency) if self._job.concurrency else None
+        job = self._job
+        self._own = anyio.Semaphore(job.concurrency) if job.concurrency else None
+        self._isolated = IsolatedScorer(job.benchmark.scorer.name, job.scorer_timeout) if job.scorer_timeout else None
         async with anyio.create_task_group() as background:
             background.start_soon(self._sync_often)
             try:
@@ -71,6 +74,9 @@ class Engine:
                     await self._ask_all()
             finally:
                 background.cancel_scope.cancel()
+                if self._isolated is not None:
+                    with anyio.CancelScope(shield=True):
+                        await self._isolated.aclose()
         if self._fatal is not None:
             raise self._fatal
         book = self._book
@@ -145,6 +151,8 @@ class Engine:
             return msgspec.structs.replace(result, error=words)
 
     async def _score(self, sample: Sample, reply: str) -> Score:
+        if self._isolated is not None:
+            return await self._isolated.score(sample, reply)
         return self._job.benchmark.scorer(sample, reply)
 
     async def _sync_often(self) -> None:

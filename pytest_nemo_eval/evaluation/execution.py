@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import msgspec
 
 from ..client import Client, Limiter
@@ -24,6 +25,7 @@ from .engine import Engine
 from .journaling import Journaling
 from .plan import Job
 from .recording import counts_of, first_record, identity_of
+from .watching import Watcher
 
 TICK_SECONDS = 1.0
 CANCEL_SECONDS = 1.5
@@ -100,10 +102,16 @@ class Execution:
         return future
 
     async def _run(self, engine: Engine) -> bool:
+        watcher = Watcher(self.client.endpoint, self.client.pool, self.place.folder, lambda: self._journaling.seconds)
         try:
-            return await engine.run(self.place.seconds)
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(watcher.run)
+                try:
+                    return await engine.run(self.place.seconds)
+                finally:
+                    self._seconds = self._journaling.seconds
+                    beside.cancel_scope.cancel()
         finally:
-            self._seconds = self._journaling.seconds
             self._ended.set()
 
     def _note_drained(self) -> None:

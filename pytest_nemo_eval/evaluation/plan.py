@@ -99,6 +99,8 @@ def find_benchmark(task: TaskSettings) -> Benchmark:
             raise ConfigError(
                 f"{task.name} has a scorer of its own: leave scorer out, or declare a benchmark with prompt too"
             )
+        if task.scorer_timeout is not None:
+            raise ConfigError(f"{task.name} has a scorer of its own: leave scorer_timeout out")
         if task.cluster is not None:
             raise ConfigError(f"{task.name} says itself which questions belong together: leave cluster out")
         if task.num_fewshot and not benchmark.takes_fewshot:
@@ -106,6 +108,8 @@ def find_benchmark(task: TaskSettings) -> Benchmark:
         return benchmark
     if task.scorer is None:
         raise ConfigError(f"{task.name} declares a prompt and needs a scorer with it, such as scorer: exact")
+    if task.scorer_timeout and ":" not in task.scorer:
+        raise ConfigError(f"{task.name}: scorer_timeout is for scorers of your own, MODULE:FUNCTION, not {task.scorer}")
     return custom_benchmark(task.name, task.prompt, create_scorer(task.scorer), task.cluster)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from ..client import Client
 from ..config.options import resolve_serving
 from ..evaluation import Execution, plan
 from . import fixtures
@@ -15,7 +14,7 @@ from .asking import begin
 from .checks import is_overridden
 from .collection import CELL, SuiteItem
 from .rules import RULES
-from .serving import SUITE
+from .serving import SUITE, client_of
 from .state import EvalSession
 
 OURS = (*fixtures.__all__, CELL, "request", "pytestconfig")
@@ -73,7 +72,7 @@ class Ahead:
                 return None
             rules, _ = coming.stash[RULES]
             job = plan(coming.nodeid, coming.task, session.settings, (), rules)
-            client = Client(current.client.endpoint, [], session.pool)
+            client = client_of(current.client.endpoint, [], session)
             started = begin(session, job, client, session.run_folder(coming.nodeid), coming.path)
         except Exception:  # its own turn will tell
             return None

@@ -95,10 +95,10 @@ def interceptors() -> list[Interceptor]:
 @pytest.fixture
 def eval_client(request: pytest.FixtureRequest, eval_endpoint: Endpoint, interceptors: list[Interceptor]) -> Client:
     """The client of ``eval_endpoint`` behind ``interceptors``: ``eval_client.ask("...").text``."""
-    from ..client import Client
+    from .serving import client_of
     from .state import session_of
 
-    return Client(eval_endpoint, interceptors, session_of(request.config).pool)
+    return client_of(eval_endpoint, interceptors, session_of(request.config))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from ..backends import Backend
+from ..client import Client
 from ..client.client import list_models
-from ..config.options import EvalSettings, Serving, resolve_serving
+from ..config.options import REPLAY, EvalSettings, Serving, resolve_serving
 from ..config.settings import ExecutionSettings, SuiteSettings
 from ..deployment import DeploymentSpec
-from ..endpoint import Endpoint, find_key
+from ..endpoint import REPLAY_SCHEME, Endpoint, find_headers, find_key
 from ..errors import ConfigError, EndpointError
+from ..interceptors import Interceptor
 from ..runs import ModelRecord
 from ..runs.provenance import has_chat_template, weights_fingerprint
 from ..server import ServerAddress
@@ -69,11 +71,16 @@ def endpoint_of(
         EvalError: no model, no key, no server.
     """
     serving = resolve_serving(settings, node.stash.get(SUITE, None))
+    if serving.backend == REPLAY:
+        session.served.setdefault(serving.url or "", Served(serving))
+        model_id = serving.model_id or session.replay(serving.url or "").model_id
+        return Endpoint(serving.url or "", model_id, serving.protocol)
     if serving.backend != "hosted":
         address = deploy(serving)
         return Endpoint(address.base_url, address.model_id, serving.protocol)
     url = serving.url or ""
-    endpoint = Endpoint(url, serving.model_id or "", serving.protocol, find_key(url, serving.key_variable))
+    key, headers = find_key(url, serving.key_variable), find_headers(serving.headers)
+    endpoint = Endpoint(url, serving.model_id or "", serving.protocol, key, headers)
     session.served.setdefault(url, Served(serving))
     if serving.model_id:
         return endpoint
@@ -88,6 +95,14 @@ def _only_model(endpoint: Endpoint, session: EvalSession) -> str:
             + ", ".join(models[:20])
         )
     return models[0]
+
+
+def client_of(endpoint: Endpoint, interceptors: Sequence[Interceptor], session: EvalSession) -> Client:
+    """The client of an Endpoint; of a replayed one it asks nobody."""
+    client = Client(endpoint, interceptors, session.pool)
+    if endpoint.base_url.startswith(REPLAY_SCHEME):
+        return client.behind(session.replay(endpoint.base_url))
+    return client
 
 
 def model_record(endpoint: Endpoint, session: EvalSession) -> ModelRecord:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..client import Limiter, Pool, SharedBudget
+from ..client.replay import Replay
 from ..config.options import EvalSettings, Serving
 from ..deployment import Lender
-from ..endpoint import Endpoint
+from ..endpoint import REPLAY_SCHEME, Endpoint
 from ..server import ServerAddress
 from .announce import Announcer
 
@@ -60,6 +61,7 @@ class EvalSession:
     wake: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.monotonic)
     limiters: dict[str, Limiter] = field(default_factory=dict)
+    replays: dict[str, Replay] = field(default_factory=dict)
     stack: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -67,6 +69,16 @@ class EvalSession:
         pool = Pool()
         self.stack.callback(pool.close)
         return pool
+
+    def replay(self, url: str) -> Replay:
+        """The answers of a ``replay:`` URL; read once.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if url not in self.replays:
+            self.replays[url] = Replay(Path(url.removeprefix(REPLAY_SCHEME)))
+        return self.replays[url]
 
     def limiter(self, endpoint: Endpoint) -> Limiter:
         """How many samples may be in progress at an endpoint: one limit for all items, and for all workers."""

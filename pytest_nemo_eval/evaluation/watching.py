@@ -1,0 +1,59 @@
+"""Samples a server's own metrics into a Run while it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import httpx
+
+from ..client import Pool
+from ..endpoint import Endpoint
+from ..errors import EvalError
+from ..runs.server_metrics import SERVER_METRICS, MetricsFile, parse_metrics
+
+SAMPLE_SECONDS = 5.0
+PROBE_SECONDS = 5.0
+
+
+def metrics_url(endpoint: Endpoint) -> str | None:
+    """Where a server of one's own tells its metrics; None for what is reached over https, or not at all."""
+    root = endpoint.base_url.removesuffix("/v1")
+    return f"{root}/metrics" if root.startswith("http://") else None
+
+
+class Watcher:
+    """Asks for a server's metrics at the start, every five seconds, and at the end; a server without any is left alone.
+
+    Args:
+        folder: of the Run.
+        clock: the Run's seconds.
+    """
+
+    def __init__(self, endpoint: Endpoint, pool: Pool, folder: Path, clock: Callable[[], float]) -> None:
+        self.file = MetricsFile(folder / SERVER_METRICS)
+        self._url = metrics_url(endpoint)
+        self._pool = pool
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while await self.look():
+            await anyio.sleep(SAMPLE_SECONDS)
+
+    async def look(self) -> bool:
+        """Write one line; whether the server has metrics of a kind that is known. Never raises."""
+        if self._url is None:
+            return False
+        try:
+            with anyio.fail_after(PROBE_SECONDS):
+                reply = await self._pool.http.get(self._url)
+            metrics = parse_metrics(reply.text) if reply.status_code == httpx.codes.OK else {}
+            if metrics:
+                self.file.append(round(self._clock(), 3), metrics)
+        except (EvalError, OSError, TimeoutError, httpx.HTTPError):
+            return True  # busy, or on its way out: later, perhaps
+        except Exception:  # a library's own, such as aiohttp's: metrics are no reason to fail
+            return False
+        return bool(metrics)
