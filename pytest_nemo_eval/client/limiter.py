@@ -14,6 +14,7 @@ from .search import Round, Search
 START = 64
 SAME_BURST = 0.05  # of an attempt's time: an answer so soon after a change belongs to those before it
 ROUND = 0.7  # attempts a place: as many as fourfold growth adds come back together
+SPREAD = 3.0  # answers take so much longer than the fastest one, on a server that makes none of them wait
 POLL_SECONDS = 0.01
 
 
@@ -52,6 +53,7 @@ class Limiter:
         self._start: float | None = None  # when the first place was taken since the limit changed
         self._answers = 0  # since then
         self._fastest = math.inf  # answer yet, in seconds
+        self._quickest = math.inf  # round yet: the mean of its answers, in seconds
         self._rate = 0.0  # answers a second, since then
         self._new_round()
 
@@ -122,6 +124,7 @@ class Limiter:
             return
         self._attempts += 1
         self._signs += sign
+        self._seconds += 0.0 if sign else seconds
         needed = max(ROUND * self.limit, self._search.least_attempts)
         if 2 * self._attempts >= needed:  # at its highest: where answers come in bursts, that is a burst's end
             self._rate = max(self._rate, self._answers / max(now - start, 1e-9))
@@ -130,8 +133,11 @@ class Limiter:
 
     def _end_round(self, now: float) -> None:
         strained = self._search.strained(self._signs, self._attempts)
+        if self._attempts > self._signs:
+            self._quickest = min(self._quickest, self._seconds / (self._attempts - self._signs))
         if strained or self._reached:
-            floor, share = self._rate * self._fastest, self._signs / self._attempts
+            floor = self._rate * min(self._quickest, SPREAD * self._fastest)
+            share = self._signs / self._attempts
             limit = self._search.after(Round(self.limit, self._rate, floor, share, strained))
             if limit is not None:
                 self.limit, self._start, self._answers = limit, None, 0
@@ -142,5 +148,6 @@ class Limiter:
 
     def _new_round(self) -> None:
         self._attempts = self._signs = 0
+        self._seconds = 0.0
         self._rate = 0.0
         self._reached = False  # whether a sample had to wait for the limit

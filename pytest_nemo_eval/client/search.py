@@ -18,7 +18,7 @@ class Round(NamedTuple):
 
     Attributes:
         rate: answers a second.
-        floor: requests that must be in flight for that rate, if every answer is as fast as the fastest yet.
+        floor: requests that must be in flight for that rate, if no answer has to wait.
         share: the part of the attempts that showed overload.
         strained: whether that is more than usual.
     """

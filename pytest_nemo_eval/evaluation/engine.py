@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.to_thread
@@ -52,8 +52,13 @@ class Engine:
         self._isolated: IsolatedScorer | None = None
         self._fatal: Exception | None = None
 
-    async def run(self, seconds: float | None = None) -> bool:
+    async def run(
+        self, seconds: float | None = None, beside: Callable[[], Awaitable[None]] = anyio.sleep_forever
+    ) -> bool:
         """Ask until all is finished, or for so many ``seconds``.
+
+        Args:
+            beside: runs meanwhile.
 
         Returns:
             Whether all is finished.
@@ -69,6 +74,7 @@ class Engine:
         self._isolated = IsolatedScorer(job.benchmark.scorer.name, job.scorer_timeout) if job.scorer_timeout else None
         async with anyio.create_task_group() as background:
             background.start_soon(self._sync_often)
+            background.start_soon(beside)
             try:
                 with anyio.move_on_after(seconds):
                     await self._ask_all()

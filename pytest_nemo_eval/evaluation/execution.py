@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 import msgspec
 
 from ..client import Client, Limiter
@@ -104,14 +103,9 @@ class Execution:
     async def _run(self, engine: Engine) -> bool:
         watcher = Watcher(self.client.endpoint, self.client.pool, self.place.folder, lambda: self._journaling.seconds)
         try:
-            async with anyio.create_task_group() as beside:
-                beside.start_soon(watcher.run)
-                try:
-                    return await engine.run(self.place.seconds)
-                finally:
-                    self._seconds = self._journaling.seconds
-                    beside.cancel_scope.cancel()
+            return await engine.run(self.place.seconds, watcher.run)
         finally:
+            self._seconds = self._journaling.seconds
             self._ended.set()
 
     def _note_drained(self) -> None:

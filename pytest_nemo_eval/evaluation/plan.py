@@ -24,7 +24,7 @@ from ..scorers import create_scorer
 from .gating import Gating, Rules, gating
 
 REQUEST_SECONDS = 600.0
-RETRIES = 8
+RETRIES = 10
 
 
 @dataclass(frozen=True)
