@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import aiohttp
 import anyio
-import httpx
 import msgspec
 
 from ..chat import Json, Message, Request, Response
@@ -29,6 +30,14 @@ class _RetriableError(Exception):
         super().__init__(reason)
         self.wait = wait
         self.overload = overload
+
+
+class _Reply(NamedTuple):
+    """An HTTP reply with its whole body."""
+
+    status: int
+    retry_after: str | None
+    content: bytes
 
 
 class Client:
@@ -133,7 +142,7 @@ class Client:
             self._answered = True
             return reply
         content = without_key(self.endpoint, reply.content)
-        if reply.status_code == 200:
+        if reply.status == 200:
             try:
                 response = decode_response(content, time.perf_counter() - start)
             except EndpointError as error:
@@ -141,48 +150,45 @@ class Client:
             self._answered = True
             return response
         raise self._refusal(
-            self._url(request), reply, f"HTTP {reply.status_code}: {redact(self.endpoint, decode_error(content))}"
+            self._url(request), reply, f"HTTP {reply.status}: {redact(self.endpoint, decode_error(content))}"
         )
 
-    def _refusal(self, url: str, reply: httpx.Response, words: str) -> Exception:
+    def _refusal(self, url: str, reply: _Reply, words: str) -> Exception:
         """What an HTTP status other than 200 means."""
-        status = reply.status_code
+        status = reply.status
         if is_retried(status):
-            return _RetriableError(words, asked_wait(reply.headers.get("retry-after")), status in (429, 503))
+            return _RetriableError(words, asked_wait(reply.retry_after), status in (429, 503))
         if status in (401, 403) or (status == 404 and not self._answered):
             return AccessError(f"{url} refuses requests: {words}{access_advice(status, self.endpoint)}")
         return RejectedRequestError(f"{url} refused the request: {words}{template_advice(words)}")
 
-    async def _post(self, request: Request, body: bytes, start: float) -> httpx.Response | Response:
+    async def _post(self, request: Request, body: bytes, start: float) -> _Reply | Response:
         """The HTTP reply, or the answer of one that was streamed."""
         url = self._url(request)
         headers = {"content-type": "application/json", **_headers(self.endpoint), **request.headers}
         try:
-            with anyio.fail_after(self.timeout):
-                async with self.pool.post(url, body, headers, self.timeout) as reply:
-                    if request.parameters.get("stream"):
-                        return await self._read_stream(reply, start)
-                    await reply.aread()
-                    return reply
+            async with self.pool.post(url, body, headers, self.timeout) as reply:
+                if request.parameters.get("stream") and _is_stream(reply):
+                    return await self._read_stream(reply, start)
+                return _Reply(reply.status, reply.headers.get("retry-after"), await reply.read())
         except EndpointError as error:  # in mid-stream
             raise _RetriableError(redact(self.endpoint, str(error))) from None
-        except TimeoutError:
+        except aiohttp.ServerTimeoutError as error:  # of one step, such as connecting
+            raise _RetriableError(in_words(self.endpoint, error), overload=True) from None
+        except (TimeoutError, asyncio.TimeoutError):
             raise _RetriableError(f"no answer within {self.timeout:g} s", overload=True) from None
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            overload = isinstance(error, httpx.TimeoutException)
-            raise _RetriableError(in_words(self.endpoint, error), overload=overload) from None
+        except aiohttp.InvalidURL as error:
+            raise EndpointError(f"the request to {url} could not be sent: {in_words(self.endpoint, error)}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _RetriableError(in_words(self.endpoint, error)) from None
         except Exception as error:  # what cannot be sent: a header's characters, a proxy of an unknown kind
             words = in_words(self.endpoint, error)
             raise EndpointError(f"the request to {url} could not be sent: {words}") from None
 
-    async def _read_stream(self, reply: httpx.Response, start: float) -> httpx.Response | Response:
-        """A streamed answer; the reply, read, where the server refuses, or does not stream in spite of being asked."""
-        if reply.status_code != 200 or "text/event-stream" not in reply.headers.get("content-type", ""):
-            await reply.aread()
-            return reply
+    async def _read_stream(self, reply: aiohttp.ClientResponse, start: float) -> Response:
         reader = StreamReader(lambda content: without_key(self.endpoint, content))
         first = 0.0
-        async for chunk in reply.aiter_bytes():
+        async for chunk in reply.content.iter_any():
             reader.feed(chunk)
             if reader.begun and not first:
                 first = time.perf_counter() - start
@@ -190,6 +196,11 @@ class Client:
 
     def _url(self, request: Request) -> str:
         return self.endpoint.base_url + request.protocol.path
+
+
+def _is_stream(reply: aiohttp.ClientResponse) -> bool:
+    """False where the server refuses, or does not stream in spite of being asked."""
+    return reply.status == 200 and reply.content_type == "text/event-stream"
 
 
 async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> list[str]:

@@ -14,7 +14,7 @@ from .search import Round, Search
 START = 64
 SAME_BURST = 0.05  # of an attempt's time: an answer so soon after a change belongs to those before it
 ROUND = 0.7  # attempts a place: as many as fourfold growth adds come back together
-SPREAD = 3.0  # answers take so much longer than the fastest one, on a server that makes none of them wait
+SPREAD = 2.0  # answers take so much longer than the fastest one, on a server that makes none of them wait
 POLL_SECONDS = 0.01
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -52,9 +53,7 @@ class Engine:
         self._isolated: IsolatedScorer | None = None
         self._fatal: Exception | None = None
 
-    async def run(
-        self, seconds: float | None = None, beside: Callable[[], Awaitable[None]] = anyio.sleep_forever
-    ) -> bool:
+    async def run(self, seconds: float | None, beside: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Ask until all is finished, or for so many ``seconds``.
 
         Args:

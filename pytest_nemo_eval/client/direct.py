@@ -1,0 +1,78 @@
+"""POSTs over aiohttp: all that is sent in numbers."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.request import getproxies_environment
+
+import aiohttp
+import httpx
+from yarl import URL
+
+from .transport import proxy_of
+
+CONNECT_SECONDS = 20.0
+KEPT_SECONDS = 30.0
+Posting = AbstractAsyncContextManager[aiohttp.ClientResponse]
+
+
+@dataclass(frozen=True)
+class _Route:
+    """How a URL is reached: worked out once, since that takes as long as sending."""
+
+    url: URL
+    proxy: str | None
+    ssl: ssl.SSLContext | bool
+
+
+class Direct:
+    """Connections, as many as there are requests, to be made and used on one event loop.
+
+    HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are honoured, as they are at the start.
+    """
+
+    def __init__(self) -> None:
+        self._proxies = getproxies_environment()
+        self._routes: dict[str, _Route] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Posting:
+        """See ``Pool.post``."""
+        route = self._routes.get(url) or self._find_route(url)
+        limits = self._timeouts.get(timeout)
+        if limits is None:
+            connect = min(CONNECT_SECONDS, timeout)
+            limits = self._timeouts[timeout] = aiohttp.ClientTimeout(total=timeout, sock_connect=connect)
+        return self._session.post(
+            route.url,
+            data=content,
+            headers=headers,
+            proxy=route.proxy,
+            ssl=route.ssl,
+            timeout=limits,
+            allow_redirects=False,
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    def _find_route(self, url: str) -> _Route:
+        proxy = proxy_of(httpx.URL(url), self._proxies)
+        scheme = proxy.partition(":")[0] if proxy else "http"
+        if scheme not in ("http", "https"):
+            raise ValueError(f"the environment names a {scheme} proxy, and only those of http and https can be used")
+        route = _Route(URL(url), proxy, self._context if url.startswith("https:") else True)
+        return self._routes.setdefault(url, route)
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
