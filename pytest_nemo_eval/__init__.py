@@ -103,7 +103,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value = getattr(import_module(f".{_HOMES[name]}", __name__), name)  # asked for once
+    return value
 
 
 def __dir__() -> list[str]:

@@ -71,6 +71,14 @@ class Limiter:
                 self.release()
             raise
 
+    def keep(self) -> bool:
+        """Whether a place may serve another sample at once; it is to be given back otherwise."""
+        if self._budget or self.in_use > self.limit:
+            return False
+        if self._waiting:
+            self._reached = True
+        return True
+
     def release(self) -> None:
         """Give a place back."""
         self.in_use -= 1

@@ -14,6 +14,8 @@ REFUSED = "refused: "
 UNSCORED = "unscored: "
 """How the errors begin that say nothing about the endpoint's health."""
 _SHOWN = 3
+Asked = tuple[int, Sample, int]
+"""Place, sample and repeat."""
 
 
 class Book:
@@ -47,8 +49,8 @@ class Book:
     def errors(self) -> int:
         return len(self._errors)
 
-    def unfinished(self) -> Iterator[tuple[int, Sample, int]]:
-        """(place, sample, repeat) of what is still to be asked, in the order of asking."""
+    def unfinished(self) -> Iterator[Asked]:
+        """What is still to be asked, in the order of asking."""
         for place in self._places():
             if self.outcomes[place] is None:
                 index, repeat = divmod(place, self.job.repeats)

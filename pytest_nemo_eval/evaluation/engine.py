@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import msgspec
+from anyio.abc import TaskGroup
 
 from ..chat import Response
 from ..client import Client, Limiter
@@ -16,7 +17,7 @@ from ..errors import AccessError, EvalError, EvaluationError, RejectedRequestErr
 from ..samples import Sample
 from ..scorers.isolated import IsolatedScorer
 from ..scores import SampleResult, Score
-from .book import REFUSED, UNSCORED, Book
+from .book import REFUSED, UNSCORED, Asked, Book
 from .journaling import Journaling
 from .plan import Job
 
@@ -49,9 +50,11 @@ class Engine:
         self._journaling = journaling
         self._limiter = limiter
         self._drained = drained
-        self._own: anyio.Semaphore | None = None
+        self._own: Limiter | None = None
         self._isolated: IsolatedScorer | None = None
         self._fatal: Exception | None = None
+        self._pending: Iterator[Asked] = iter(())
+        self._is_drained = False
 
     async def run(self, seconds: float | None, beside: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Ask until all is finished, or for so many ``seconds``.
@@ -69,7 +72,7 @@ class Engine:
             StorageError: answers cannot be written down.
         """
         job = self._job
-        self._own = anyio.Semaphore(job.concurrency) if job.concurrency else None
+        self._own = Limiter(job.concurrency, adaptive=False) if job.concurrency else None
         self._isolated = IsolatedScorer(job.benchmark.scorer.name, job.scorer_timeout) if job.scorer_timeout else None
         async with anyio.create_task_group() as background:
             background.start_soon(self._sync_often)
@@ -91,26 +94,38 @@ class Engine:
         return finished
 
     async def _ask_all(self) -> None:
+        self._pending = self._book.unfinished()
         async with anyio.create_task_group() as group:
-            for place, sample, repeat in self._book.unfinished():
+            while not self._is_drained:
                 if self._own is not None:
                     await self._own.acquire()
                 await self._limiter.acquire()
-                group.start_soon(self._ask_one, group, place, sample, repeat)
-            self._drained()
+                group.start_soon(self._ask_some, group)
 
-    async def _ask_one(self, group: anyio.abc.TaskGroup, place: int, sample: Sample, repeat: int) -> None:
+    async def _ask_some(self, group: TaskGroup) -> None:
+        """One sample after the other, as long as the limit leaves this place: a task for each would cost more."""
         try:
-            self._book.note(await self._ask(sample, repeat), place)
-            self._stop_if_hopeless()
+            while (asked := self._next()) is not None:
+                place, sample, repeat = asked
+                self._book.note(await self._ask(sample, repeat), place)
+                self._journaling.forget(sample.id, repeat)
+                self._stop_if_hopeless()
+                if not self._limiter.keep():
+                    break
         except Exception as error:  # raised by run: a task group would wrap it
             self._fatal = self._fatal or error
             group.cancel_scope.cancel()
         finally:
-            self._journaling.forget(sample.id, repeat)
             self._limiter.release()
             if self._own is not None:
                 self._own.release()
+
+    def _next(self) -> Asked | None:
+        asked = next(self._pending, None)
+        if asked is None and not self._is_drained:
+            self._is_drained = True
+            self._drained()
+        return asked
 
     def _stop_if_hopeless(self) -> None:
         """Samples that found no endpoint will not be alone, and where the first are all refused, so will the others."""

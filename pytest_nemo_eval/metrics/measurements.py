@@ -108,6 +108,10 @@ class Measurements:
 
     def table(self) -> dict[str, MetricValue]:
         """Every metric that these outcomes have, but for those of single categories; pass@K for 1 and all repeats."""
+        return self._table
+
+    @cached_property
+    def _table(self) -> dict[str, MetricValue]:
         names = [name for name in FIXED if not self._missing(name)]
         if self.repeats > 1:
             names += [f"pass{sign}{k}" for sign in "@^" for k in (1, self.repeats)]

@@ -37,11 +37,12 @@ class RunWriter:
 
     def __init__(self, folder: Path, record: RunRecord, places: int) -> None:
         self.folder = folder
+        self._path = folder / RESULTS
         self.offsets = array("q", [-1]) * places
         self._end = 0
         try:
             folder.mkdir(parents=True, exist_ok=False)
-            self._results: BinaryIO = (folder / RESULTS).open("ab", buffering=0)
+            self._results: BinaryIO = self._path.open("ab", buffering=0)
         except OSError as error:
             raise StorageError(
                 f"the Run cannot be written to {folder}: {error.strerror}; --eval-output names another folder"
@@ -56,7 +57,7 @@ class RunWriter:
             StorageError: the disk is full, say.
         """
         line = _encode(result) + b"\n"
-        write_whole(self._results.fileno(), line, self.folder / RESULTS)
+        write_whole(self._results.fileno(), line, self._path)
         self.offsets[place] = self._end
         self._end += len(line)
 
