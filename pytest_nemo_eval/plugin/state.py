@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 import time
@@ -59,6 +60,7 @@ class EvalSession:
     shared: Path | None = None
     ahead: Ahead | None = None
     wake: threading.Event = field(default_factory=threading.Event)
+    parent: int = field(default_factory=os.getppid)
     started: float = field(default_factory=time.monotonic)
     limiters: dict[str, Limiter] = field(default_factory=dict)
     replays: dict[str, Replay] = field(default_factory=dict)
@@ -69,6 +71,11 @@ class EvalSession:
         pool = Pool()
         self.stack.callback(pool.close)
         return pool
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether this is a worker of pytest-xdist whose controller was killed."""
+        return self.shared is not None and os.getppid() != self.parent
 
     def replay(self, url: str) -> Replay:
         """The answers of a ``replay:`` URL; read once.
