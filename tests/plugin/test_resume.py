@@ -75,10 +75,12 @@ def test_kill_9_at_random_moments(
     """Five kills in a row, and then a session to the end."""
     write_suite(pytester, task())
     write_sums(pytester.path, SAMPLES)
-    pause = threading.Event()
+    pause, open_again = threading.Event(), threading.Event()
+    open_again.set()
 
     def slow(question: str) -> Reply | str:
         pause.wait(0.01)
+        open_again.wait(30)  # what is left of a killed session shall not come to its end
         return right_up_to(70)(question)
 
     with serving(slow) as fake:
@@ -89,9 +91,11 @@ def test_kill_9_at_random_moments(
             process = background(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
             moment = start + random.randrange(SAMPLES // KILLS)
             wait_for(lambda: len(fake.requests) > moment or process.poll() is not None, 60)  # noqa: B023
+            open_again.clear()
             process.kill()
             process.wait()
             wait_for(lambda: all_released(pytester.path))
+            open_again.set()
             assert finished.isdisjoint(asked(fake, start))
             finished = answered(pytester.path)
         start = len(fake.requests)
