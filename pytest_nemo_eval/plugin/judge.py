@@ -12,7 +12,7 @@ import pytest
 
 from ..errors import EvalError
 from ..gates import Decision, SessionVerdict
-from ..report import table_lines, verdict_lines, write_verdict
+from ..report import table_lines, unfinished_lines, verdict_lines, write_verdict
 from .html import HtmlTable
 from .outcome import STATUS_WORDS, outcome_of
 from .tally import Tally
@@ -80,10 +80,14 @@ class Judge:
             self.close()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.tally.rows:
+        unfinished = list(unfinished_lines(self._folder))
+        if self.tally.rows or unfinished:
             terminalreporter.section("evaluations")
+        if self.tally.rows:
             for line in table_lines(self.tally.rows):
                 terminalreporter.line(_printable(line))
+        for line in unfinished:
+            terminalreporter.line(_printable(line), yellow=True)
         if self.verdict is not None:
             good = self.verdict.decision is Decision.GO
             first, *reasons = verdict_lines(self.verdict)

@@ -88,11 +88,7 @@ class Tally:
         for item, row in self.rows:
             if self.kinds.get(item) is Kind.INFRASTRUCTURE:
                 continue
-            gates = row.gates or (
-                [GateRecord(condition=row.threshold, verdict="pass", tier="supporting", explanation="")]
-                if row.verdict == "pass"
-                else []
-            )
+            gates = row.gates or tuple(_gates_of_asserts(row))
             for gate in gates:
                 yield Judged(
                     item=item,
@@ -205,6 +201,15 @@ class Tally:
 
 
 _WEIGHT = (Kind.FAILED, Kind.INFRASTRUCTURE, Kind.INCONCLUSIVE)
+
+
+def _gates_of_asserts(row: Row) -> Iterator[GateRecord]:
+    """What a benchmark without gates was held to: a test's asserts, and that all of it was asked."""
+    if row.verdict == "pass":
+        yield GateRecord(condition=row.threshold, verdict="pass", tier="supporting", explanation="")
+    elif row.verdict == "inconclusive":
+        condition = row.threshold or "all samples asked"
+        yield GateRecord(condition=condition, verdict="inconclusive", tier="supporting", explanation="")
 
 
 def _weightier(first: Kind | None, second: Kind) -> Kind:
