@@ -1,7 +1,8 @@
 """What the engine costs beside the wire: whole sessions of pytest against a stub server on loopback.
 
 ``python perf/engine.py [wall] [marginal] [rate] [linear] [idle]`` (all without a name). Each figure stands beside a
-bare client's, or the ideal, of the same run; exit code 1 where one is above its bound. Needs ``openai_stub.py``
+bare client's, or the ideal, of the same run; exit code 1 where one misses its bound. Needs ``openai_stub.py``, which
+``--stub`` names.
 """
 
 from __future__ import annotations

@@ -48,11 +48,11 @@ class EndpointError(EvalError):
 
 
 class RejectedRequestError(EndpointError):
-    """The endpoint refused one request (HTTP 400, 413, 422)."""
+    """The endpoint refused one request (HTTP 400, 413, 422, ...; 404 once others were answered)."""
 
 
 class AccessError(EndpointError):
-    """The endpoint refuses every request (HTTP 401, 403, 404)."""
+    """The endpoint refuses every request (HTTP 401, 403; 404 from the first on)."""
 
 
 class ScorerError(EvalError):

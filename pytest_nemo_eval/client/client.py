@@ -74,7 +74,8 @@ class Client:
         """The endpoint's answer, through the interceptors. To be awaited on the pool's loop.
 
         Raises:
-            RejectedRequestError: HTTP 400, 413 or 422, or 404 once others were answered. AccessError: 401, 403, 404.
+            RejectedRequestError: HTTP 400, 413, 422 or another status that asking again would not change; 404 once
+                others were answered. AccessError: 401, 403, 404 before that.
             EndpointError: no usable answer after all retries.
         """
         return await self._send(request)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Pool:
-    """An event loop in a thread of its own, and one HTTP client on it; both start at first use.
+    """An event loop in a thread of its own, and the HTTP clients on it; each starts at first use.
 
     Fixtures come and go with each test, and connections should not: they belong to the loop, and the loop to the Pool.
     """
@@ -36,7 +36,7 @@ class Pool:
 
     @property
     def http(self) -> httpx.AsyncClient:
-        """The HTTP client; to be used on the loop."""
+        """httpx's client, for what is asked now and then; to be used on the loop."""
         if self._http is None:
             self._http = httpx.AsyncClient(transport=Transport(), follow_redirects=False)
         return self._http

@@ -107,8 +107,8 @@ class ParamSettings(Settings, frozen=True, kw_only=True):
     Attributes:
         limit_samples: the first so many samples, or that fraction of them.
         max_new_tokens, temperature, top_p, seed, stop: instead of the benchmark's own.
-        parallelism: requests in flight at most.
-        request_timeout: seconds for one request.
+        parallelism: samples in progress at most.
+        request_timeout: seconds for one attempt of a request.
         max_retries: how often a request that failed is sent again.
         stream: have replies streamed, to measure the time to the first token.
         extra: further fields of the request's body.

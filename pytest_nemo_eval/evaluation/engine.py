@@ -68,7 +68,8 @@ class Engine:
         Raises:
             AccessError: the endpoint refuses every request.
             EvaluationError: more samples ended in an error than the Job allows. An endpoint that is gone ends the run
-                at once; samples that the endpoint or the scorer refuse do not keep the others from being asked.
+                at once; samples that the endpoint or the scorer refuse do not keep the others from being asked, unless
+                the endpoint refuses all of the first eight.
             StorageError: answers cannot be written down.
         """
         job = self._job

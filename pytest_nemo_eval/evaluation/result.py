@@ -85,12 +85,12 @@ class Judgement:
 
 @dataclass(repr=False, eq=False)
 class BenchmarkResult:
-    """A finished benchmark.
+    """A benchmark that was judged: all of it, or the part that a deadline left (``partial``).
 
     Attributes:
         benchmark: its full name, ``gsm8k:lm-eval``.
-        measured: the metrics of all samples.
-        results: every sample in order, with reply and score; read from the Run as they are looked at.
+        measured: the metrics of these samples.
+        results: each of them in order, with reply and score; read from the Run as they are looked at.
         folder: the Run on disk; ``record`` is what its eval-*.json holds.
         gates: the verdicts of the gates that the run was given.
         notes: what a reader should know, such as fewer worked examples than the reference has.

@@ -24,7 +24,7 @@ def metrics_url(endpoint: Endpoint) -> str | None:
 
 
 class Watcher:
-    """Asks for a server's metrics at the start, every five seconds, and at the end; a server without any is left alone.
+    """Asks for a server's metrics at the start and every five seconds; a server without any is left alone.
 
     Args:
         folder: of the Run.
@@ -43,7 +43,7 @@ class Watcher:
             await anyio.sleep(SAMPLE_SECONDS)
 
     async def look(self) -> bool:
-        """Write one line; whether the server has metrics of a kind that is known. Never raises."""
+        """Write one line; False where the server has no metrics of a kind that is known. Never raises."""
         if self._url is None:
             return False
         try:

@@ -88,7 +88,7 @@ class EvalSession:
         return self.replays[url]
 
     def limiter(self, endpoint: Endpoint) -> Limiter:
-        """How many samples may be in progress at an endpoint: one limit for all items, and for all workers."""
+        """How many samples may be in progress at an endpoint: one limit for all items, one budget for all workers."""
         url = endpoint.base_url
         if url not in self.limiters:
             most = self.settings.concurrency or MOST_IN_PROGRESS

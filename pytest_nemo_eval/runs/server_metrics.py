@@ -28,7 +28,7 @@ class ServerLine(msgspec.Struct, frozen=True):
     """A line of ``server_metrics.jsonl``.
 
     Attributes:
-        seconds: since the benchmark began.
+        seconds: of the Run's own time, which goes on from that of the Runs that it resumes.
         metrics: by name, summed over their labels.
     """
 
@@ -79,7 +79,7 @@ class MetricsFile:
         """Write one line.
 
         Args:
-            seconds: since the benchmark began.
+            seconds: of the Run's own time.
 
         Raises:
             EvalError: it cannot be written.

@@ -70,7 +70,11 @@ class RunWriter:
         return write_record(self.folder, record)
 
     def sync(self) -> None:
-        """Hand what was written to the disk; from any thread."""
+        """Hand the journal to the disk, from any thread; results can be made again.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
         self.journal.sync()
 
     def close(self) -> None:
