@@ -23,7 +23,7 @@ SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "a
 REPLAY_SCHEME = "replay:"
 """How the base URL of an endpoint begins that answers out of a Run; the Run's folder follows."""
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_REFERENCE = re.compile(r"\$\{(?:oc\.env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHOWN_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _SHORTEST_KEY = 8
@@ -55,7 +55,7 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._value = value.strip()
         if not (self._value.isascii() and self._value.isprintable()):
-            raise ConfigError("the endpoint's key holds a line break or a character beyond ASCII: copy it anew")
+            raise ConfigError("the value holds a line break or a character beyond ASCII: copy it anew")
         escaped = json.dumps(self._value)[1:-1]
         forms = {self._value, escaped, escaped.replace("/", "\\/")}  # as it is, and as JSON may write it
         self._forms = sorted(forms - {""}, key=len, reverse=True)
@@ -150,7 +150,10 @@ def find_headers(headers: Mapping[str, str]) -> dict[str, str | Secret]:
         if match is None:
             found[name] = value
         elif match[1] in os.environ:
-            found[name] = Secret(os.environ[match[1]])
+            try:
+                found[name] = Secret(os.environ[match[1]])
+            except ConfigError as error:
+                raise ConfigError(f"the environment variable {match[1]}, for the header {name}: {error}") from None
         else:
             raise ConfigError(f"the environment variable {match[1]}, for the header {name}, is not set")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -25,7 +26,10 @@ class Reply:
 
 
 class FakeEndpoint:
-    """Answers by ``answer(question)``; what it was asked is in ``requests`` and ``headers``."""
+    """Answers by ``answer(question)``; what it was asked is in ``requests`` and ``headers``.
+
+    ``metrics`` is what it says at ``/metrics``, a Reply each time; by default HTTP 404.
+    """
 
     def __init__(self, answer: Callable[[str], Reply | str]) -> None:
         self.answer = answer
@@ -33,6 +37,8 @@ class FakeEndpoint:
         self.requests: list[Body] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.metrics: Iterator[Reply] = itertools.repeat(Reply(status=404))
+        self.metrics_asked = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -63,6 +69,10 @@ class FakeEndpoint:
             def do_GET(self) -> None:
                 if self.path == "/v1/models":
                     self.reply(200, json.dumps({"data": [{"id": name} for name in endpoint.models]}).encode(), {})
+                elif self.path == "/metrics":
+                    reply = next(endpoint.metrics)
+                    endpoint.metrics_asked += 1
+                    self.reply(reply.status, reply.content or b"", reply.headers)
                 else:
                     self.reply(404, b"{}", {})
 

@@ -1,11 +1,13 @@
 """A model server for tests: a real HTTP server in a process of its own, light, and as ill-behaved as a test wants.
 
 Run as ``python servers.py [serve MODEL] --port N [--fail TEXT] [--slow SECONDS] [--ignore-term] [--grandchild] [...]``;
-``write_vllm`` puts it on a PATH as ``vllm``.
+``write_vllm`` puts it on a PATH as ``vllm``. ``--die-at N`` ends it at its Nth question, in its first ``--lives`` lives.
+``TEST_SERVER_STARTS`` and ``TEST_SERVER_ASKED`` name files for the pids of all lives and for the questions.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -24,6 +26,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     model = "m"
     latency = 0.0
+    die_at = 0
+    asked = itertools.count(1)
 
     def do_GET(self) -> None:
         if self.path == "/version":
@@ -37,6 +41,12 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         time.sleep(self.latency)
         question = body["messages"][-1]["content"]
+        if record := os.environ.get("TEST_SERVER_ASKED"):
+            with open(record, "a") as file:
+                file.write(f"{question}\n")
+        if next(self.asked) == self.die_at:
+            print("CUDA error: device-side assert triggered", flush=True)
+            os._exit(9)
         left, _, right = question.split()[-1].rstrip("?").partition("+")
         answer = f"It is {int(left) + int(right)}" if right else "fine"
         message = {"role": "assistant", "content": answer}
@@ -58,6 +68,11 @@ def option(name: str, default: str = "") -> str:
     return words[words.index(name) + 1] if name in words else default
 
 
+def count_of_starts() -> int:
+    record = os.environ.get("TEST_SERVER_STARTS")
+    return len(Path(record).read_text().split()) if record else 1
+
+
 def main() -> None:
     if record := os.environ.get("TEST_SERVER_STARTS"):
         with open(record, "a") as file:
@@ -74,6 +89,7 @@ def main() -> None:
         sys.exit(3)
     Handler.latency = float(option("--latency", "0"))
     Handler.model = option("--served-model-name", "m")
+    Handler.die_at = int(option("--die-at", "0")) if count_of_starts() <= int(option("--lives", "1")) else 0
     server = ThreadingHTTPServer(("127.0.0.1", int(option("--port"))), Handler)
     if option("--die-after"):
         threading.Timer(float(option("--die-after")), lambda: os._exit(9)).start()

@@ -226,7 +226,7 @@ async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
     key = {"authorization": f"Bearer {endpoint.api_key.reveal()}"} if endpoint.api_key else {}
     further = endpoint.headers.items()
-    return {**key, **{name: value.reveal() if isinstance(value, Secret) else value for name, value in further}}
+    return {**key, **{name.lower(): value.reveal() if isinstance(value, Secret) else value for name, value in further}}
 
 
 def _body(request: Request, endpoint: Endpoint) -> bytes:

@@ -203,6 +203,12 @@ def _refuse_literal_key(settings: SuiteSettings, document: Document) -> None:
 def _refuse_literal_headers(settings: SuiteSettings, document: Document) -> None:
     headers = settings.target.api_endpoint.headers if settings.target else {}
     for name, value in headers.items():
+        if _VARIABLE.search(value) and not _VARIABLE.fullmatch(value):
+            where = document.place(("target", "api_endpoint", "headers", name))
+            raise ConfigError(
+                f"{where}: the header {name} mixes text and a variable: put the whole value into the variable, and "
+                "write ${NAME} alone"
+            )
         if name.lower() in SECRET_HEADERS and not _VARIABLE.fullmatch(value):
             where = document.place(("target", "api_endpoint", "headers", name))
             raise ConfigError(f"{where}: the header {name} holds a key: write the variable that does, as ${{NAME}}")

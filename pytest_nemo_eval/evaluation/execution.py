@@ -15,7 +15,8 @@ import msgspec
 from ..client import Client, Limiter
 from ..errors import EvalError
 from ..runs import ModelRecord, ResultFile, RunRecord, RunStatus, RunWriter
-from ..runs.journal import Answers
+from ..runs.journal import JOURNAL, Answers
+from ..runs.server_metrics import Course, summarise
 from ..runs.writer import RESULTS
 from ..scores import Outcome
 from .book import Book
@@ -72,19 +73,24 @@ class Execution:
         self.record = first_record(job, client, place.model, place.suite_commit)
         self.prepared = prepare(job, self.record)
         self.drained = False
-        self._answers = Answers(place.earlier)
-        names = tuple(folder.relative_to(place.output).as_posix() for folder in self._answers.folders)
-        self.record = msgspec.structs.replace(self.record, resumed=names)
-        self._writer = RunWriter(place.folder, self.record, len(job.samples) * job.repeats)
-        self.book = Book(job, self._writer, shuffled=place.seconds is not None)
-        identity = identity_of(place.model, job.benchmark)
-        self._journaling = Journaling(self._writer.journal, self._answers, identity, client.endpoint.model_id)
         self._limiter = limiter
         self._wake = wake
         self._ended = threading.Event()
         self._seconds = 0.0
         self.generation = 0
-        self._future = self._start()
+        with contextlib.ExitStack() as undo:  # the answers of a Run that was not started are another one's to take over
+            self._answers = Answers(place.earlier)
+            undo.callback(self._answers.close)
+            names = tuple(folder.relative_to(place.output).as_posix() for folder in self._answers.folders)
+            self.record = msgspec.structs.replace(self.record, resumed=names)
+            self._writer = RunWriter(place.folder, self.record, len(job.samples) * job.repeats)
+            undo.callback(self._writer.discard)
+            self.book = Book(job, self._writer, shuffled=place.seconds is not None)
+            identity = identity_of(place.model, job.benchmark, client.endpoint)
+            self._journaling = Journaling(self._writer.journal, self._answers, identity, client.endpoint.model_id)
+            self._watcher = self._watch()
+            self._future = self._start()
+            undo.pop_all()
 
     def start_again(self, client: Client) -> None:
         """Go on with another client of the same model, once it has ended in an error."""
@@ -92,6 +98,7 @@ class Execution:
         self.drained = False
         self._ended.clear()
         self.book.reopen()
+        self._watcher = self._watch()
         self._future = self._start()
 
     def _start(self) -> Future[bool]:
@@ -100,12 +107,18 @@ class Execution:
         future.add_done_callback(lambda _: self._wake.set())
         return future
 
+    def _watch(self) -> Watcher:
+        return Watcher(self.client.endpoint, self.client.pool, self.place.folder, lambda: self._journaling.seconds)
+
     async def _run(self, engine: Engine) -> bool:
-        watcher = Watcher(self.client.endpoint, self.client.pool, self.place.folder, lambda: self._journaling.seconds)
         try:
-            return await engine.run(self.place.seconds, watcher.run)
+            try:
+                finished = await engine.run(self.place.seconds, self._watcher.run)
+            finally:
+                self._seconds = self._journaling.seconds
+            await self._watcher.end()
+            return finished
         finally:
-            self._seconds = self._journaling.seconds
             self._ended.set()
 
     def _note_drained(self) -> None:
@@ -151,6 +164,14 @@ class Execution:
         offsets = array("q", (self._writer.offsets[place] for place in places))
         return outcomes, ResultFile(self.place.folder / RESULTS, offsets)
 
+    def server_metrics(self) -> dict[str, Course]:
+        """How the server's own metrics went.
+
+        Raises:
+            EvalError: they cannot be read.
+        """
+        return summarise(self._watcher.file.lines())
+
     def save(self, record: RunRecord) -> None:
         """Write the record of a Run that was judged.
 
@@ -179,3 +200,17 @@ class Execution:
         self._stop()
         self._answers.close()
         self._writer.close()
+
+    def cancel(self) -> None:
+        """Tell it to stop, without waiting until it has."""
+        if not self._ended.is_set():
+            self._future.cancel()
+
+    def abandon(self, why: str) -> None:
+        """Stop and close a Run that nobody waits for: what it has of answers stays, and is another one's to take over."""
+        if self.book.done or (self.place.folder / JOURNAL).stat().st_size:
+            self.fail(KeyboardInterrupt(why))
+            self.close()
+        else:
+            self.close()
+            self._writer.discard()

@@ -11,6 +11,7 @@ import msgspec
 
 from ..benchmarks import Benchmark
 from ..client import Client
+from ..endpoint import Endpoint, Secret
 from ..gates import GateResult
 from ..metrics import Measurements, MetricValue
 from ..runs import GateRecord, MetricRecord, ModelRecord, RunRecord, RunStatus
@@ -47,10 +48,11 @@ def first_record(job: Job, client: Client, model: ModelRecord, suite_commit: str
     )
 
 
-def identity_of(model: ModelRecord, benchmark: Benchmark) -> str:
+def identity_of(model: ModelRecord, benchmark: Benchmark, endpoint: Endpoint) -> str:
     """A digest over who is asked: the endpoint or the deployment, the model with its weights, the benchmark's version.
 
-    A deployment's port is another one each time, and says nothing. The scorer is no part of it.
+    A deployment's port is another one each time, and says nothing; of a header that holds a secret its name counts. The
+    scorer is no part of it.
     """
     port = str(urlsplit(model.url).port)
     deployed = bool(model.server_command)
@@ -64,6 +66,9 @@ def identity_of(model: ModelRecord, benchmark: Benchmark) -> str:
         [word for word in model.server_command if word != port],
         benchmark.full_name,
         benchmark.version,
+        sorted(
+            (name.lower(), "" if isinstance(value, Secret) else value) for name, value in endpoint.headers.items()
+        ),
     )
     return hashlib.sha256(msgspec.json.encode(known)).hexdigest()
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import msgspec
 
+from ..config.options import REPLAY
+from ..endpoint import REPLAY_SCHEME
 from ..errors import EvalError, EvaluationError
 from ..gates import GateResult, Verdict, find_faults
 from ..metrics import Measurements, rerun_noise
@@ -60,6 +62,7 @@ def _judged(execution: Execution, complete: bool) -> BenchmarkResult:
         status=RunStatus.FINISHED if complete else RunStatus.PARTIAL,
         comparisons=beside.records,
         faults=tuple(faults),
+        server_metrics=execution.server_metrics(),
     )
     if beside.records:
         write_flips(place.folder, beside.flips)
@@ -101,10 +104,13 @@ def _history(execution: Execution, count: int) -> list[str]:
             f"partial: the deadline was over after {book.done} of {book.total} samples; measured are the first {count} "
             f"in the order of asking" + (f" ({late} that overtook others are left out)" if late else "")
         )
+    if record.model.backend == REPLAY:
+        notes.append(f"replayed from {record.model.url.removeprefix(REPLAY_SCHEME)}: no model was asked")
     if record.resumed_answers:
         notes.append(f"{record.resumed_answers} answers are of earlier Runs: {', '.join(record.resumed)}")
     if record.restarts:
-        notes.append(f"the deployment died and was started again {record.restarts} times")
+        times = f"{record.restarts} times" if record.restarts > 1 else "once"
+        notes.append(f"the deployment died and was started again {times}")
     return notes
 
 

@@ -36,14 +36,24 @@ class Watcher:
         self._url = metrics_url(endpoint)
         self._pool = pool
         self._clock = clock
+        self._tells = True
 
     async def run(self) -> None:
         """Until it is cancelled."""
         while await self.look():
             await anyio.sleep(SAMPLE_SECONDS)
 
+    async def end(self) -> None:
+        """One more line, unless the server is known to tell nothing."""
+        if self._tells:
+            await self.look()
+
     async def look(self) -> bool:
         """Write one line; False where the server has no metrics of a kind that is known. Never raises."""
+        self._tells = await self._look()
+        return self._tells
+
+    async def _look(self) -> bool:
         if self._url is None:
             return False
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -11,36 +11,39 @@ from ..config.options import resolve_serving
 from ..evaluation import Execution, plan
 from . import fixtures
 from .asking import begin
-from .checks import is_overridden
 from .collection import CELL, SuiteItem
 from .rules import RULES
 from .serving import SUITE, client_of
 from .state import EvalSession
 
-OURS = (*fixtures.__all__, CELL, "request", "pytestconfig")
-DECIDING = ("skip", "skipif", "xfail", "usefixtures", "flaky")
+OURS = frozenset({*fixtures.__all__, CELL, "request", "pytestconfig"})
+DECIDING_MARKS = ("skip", "skipif", "xfail", "flaky", "dependency")
 """Marks by which an item may turn out not to run, or otherwise than its file says."""
+DECIDING_HOOKS = ("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call", "pytest_pyfunc_call")
+"""Hooks by which a conftest.py may decide the same as the item's turn comes."""
 
 
 class Ahead:
-    """What was sent ahead, by item.
-
-    Attributes:
-        coming: the items after the one that runs, as far as this process knows them, in order.
-    """
+    """What was sent ahead, by item."""
 
     def __init__(self, session: EvalSession) -> None:
-        self.coming: Sequence[pytest.Item] = ()
         self._session = session
+        self._coming: Sequence[pytest.Item] = ()
         self._started: dict[str, Execution] = {}
         self._refused: set[str] = set()
+
+    def begin_turn(self, item: pytest.Item, coming: Sequence[pytest.Item]) -> None:
+        """An item's turn has come; ``coming`` are those after it, as far as this process knows them, in order."""
+        self._coming = coming
+        over = self._started.keys() - {item.nodeid, *(later.nodeid for later in coming)}
+        self._abandon(sorted(over), "sent ahead; its item was not run")
 
     def look(self, item: pytest.Item, current: Execution) -> None:
         """Start the next item's samples if everything before it is on its way. Never raises what a sample may cause."""
         if self._session.settings.aa or not self._may(item):
             return
         last = current
-        for coming in self.coming:
+        for coming in self._coming:
             if not last.drained or coming.nodeid in self._refused:
                 return
             started = self._started.get(coming.nodeid) or self._start(item, coming, current)
@@ -54,21 +57,23 @@ class Ahead:
         return self._started.pop(item.nodeid, None)
 
     def close(self) -> None:
-        """Cancel what no item came for; answers that are there stay for the next session."""
-        while self._started:
-            _, execution = self._started.popitem()
-            execution.close()
-            if execution.book.done:
-                execution.fail(KeyboardInterrupt("sent ahead; the session ended before its item"))
-            else:
-                shutil.rmtree(execution.place.folder, ignore_errors=True)
+        """Cancel what no item came for; answers that are there stay for the next session. Idempotent."""
+        self._coming = ()
+        self._abandon(list(self._started), "sent ahead; the session ended before its item")
+
+    def _abandon(self, names: Sequence[str], why: str) -> None:
+        abandoned = [self._started.pop(name) for name in names]
+        for execution in abandoned:
+            execution.cancel()
+        for execution in abandoned:
+            execution.abandon(why)
 
     def _start(self, item: pytest.Item, coming: pytest.Item, current: Execution) -> Execution | None:
         if not (self._may(coming) and isinstance(coming, SuiteItem)):
             return None
         session = self._session
         try:
-            if not self._same_endpoint(coming, current):
+            if not self._same_endpoint(item, coming):
                 return None
             rules, _ = coming.stash[RULES]
             job = plan(coming.nodeid, coming.task, session.settings, (), rules)
@@ -79,17 +84,31 @@ class Ahead:
         self._started[coming.nodeid] = started
         return started
 
-    def _same_endpoint(self, coming: pytest.Item, current: Execution) -> bool:
-        served = self._session.served.get(current.client.endpoint.base_url)
-        return served is not None and resolve_serving(self._session.settings, coming.stash.get(SUITE, None)) == (
-            served.serving
-        )
+    def _same_endpoint(self, item: pytest.Item, coming: pytest.Item) -> bool:
+        """By what their files ask for; one URL may serve several models, and take several keys."""
+        settings = self._session.settings
+        served, wanted = (resolve_serving(settings, one.stash.get(SUITE, None)) for one in (item, coming))
+        return served == wanted
 
     def _may(self, item: pytest.Item) -> bool:
         """Whether nothing but our own fixtures decides how a suite's item is asked."""
         return (
             isinstance(item, SuiteItem)
-            and set(OURS).issuperset(item.fixturenames)
-            and not any(item.get_closest_marker(name) for name in DECIDING if name != "usefixtures")
-            and not any(is_overridden(name, item.path, item.config) for name in fixtures.__all__)
+            and OURS.issuperset(item.fixturenames)
+            and not any(item.get_closest_marker(name) for name in DECIDING_MARKS)
+            and not _is_overridden(item)
+            and not _is_decided_later(item)
         )
+
+
+def _is_overridden(item: pytest.Function) -> bool:
+    """Whether one of our fixtures has a second definition, by whatever name in Python, or a parameter."""
+    definitions = item._fixtureinfo.name2fixturedefs  # pytest has no public word for it
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return not parameters.keys() <= {CELL} or any(len(definitions.get(name, ())) != 1 for name in fixtures.__all__)
+
+
+def _is_decided_later(item: pytest.Item) -> bool:
+    """Whether a conftest.py has a word in what becomes of an item when its turn comes."""
+    plugins = [call.plugin for hook in DECIDING_HOOKS for call in getattr(item.ihook, hook).get_hookimpls()]
+    return any(Path(getattr(plugin, "__file__", None) or "").name == "conftest.py" for plugin in plugins)

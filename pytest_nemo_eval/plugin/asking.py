@@ -19,6 +19,8 @@ from .state import EvalSession, restarts_of
 
 PROGRESS_SECONDS = 15.0
 DEATH_SECONDS = 1.0
+DYING_SECONDS = 3.0
+DYING_POLL_SECONDS = 0.05
 FEWEST_RETRIES = 100
 
 
@@ -81,13 +83,17 @@ class Waiter:
     def _revive(self, execution: Execution, error: EvalError) -> None:
         client = execution.client
         served = self._session.served.get(client.endpoint.base_url)
-        death = diagnose(client.endpoint, self._session)
         if served is None or served.spec is None:
             raise error
+        death = diagnose(client.endpoint, self._session)
         try:
             address = self._session.lender.acquire(served.spec)
+            if address.restarts <= execution.generation and execution.book.gone:
+                death = self._await_death(client)
+                address = self._session.lender.acquire(served.spec)
         except DeploymentError as again:
-            raise error.with_words(f"{error}\n{death or again}") from None
+            words = dict.fromkeys([str(error), *([death] if death else []), str(again)])
+            raise error.with_words("\n".join(words)) from None
         if address.restarts <= execution.generation:
             raise error
         execution.generation = address.restarts
@@ -95,6 +101,13 @@ class Waiter:
         self._session.announcer.line(f"{execution.job.item}: goes on with the deployment that was started again")
         execution.record = msgspec.structs.replace(execution.record, restarts=execution.record.restarts + 1)
         execution.start_again(client.at(replace(client.endpoint, base_url=address.base_url)))
+
+    def _await_death(self, client: Client) -> str | None:
+        """A server's connections end before its process is seen to have."""
+        deadline = time.monotonic() + DYING_SECONDS
+        while (death := diagnose(client.endpoint, self._session)) is None and time.monotonic() < deadline:
+            time.sleep(DYING_POLL_SECONDS)
+        return death
 
     def _tick(self, book: Book) -> None:
         now = time.monotonic()

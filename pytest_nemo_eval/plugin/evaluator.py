@@ -23,7 +23,7 @@ class Evaluator:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         if self._session.ahead is not None:
-            self._session.ahead.coming = self._coming(item, nextitem)
+            self._session.ahead.begin_turn(item, self._coming(item, nextitem))
 
     def _coming(self, item: pytest.Item, nextitem: pytest.Item | None) -> Sequence[pytest.Item]:
         items = item.session.items

@@ -116,7 +116,9 @@ class EvalSession:
         return folder
 
     def close(self) -> None:
-        """Connections first: a server that still has one open may refuse to end."""
+        """Requests and connections first: a server that still has one open may refuse to end."""
+        if self.ahead is not None:
+            self.ahead.close()
         self.stack.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,15 +41,18 @@ class RunWriter:
         self._path = folder / RESULTS
         self.offsets = array("q", [-1]) * places
         self._end = 0
-        try:
-            folder.mkdir(parents=True, exist_ok=False)
-            self._results: BinaryIO = self._path.open("ab", buffering=0)
-        except OSError as error:
-            raise StorageError(
-                f"the Run cannot be written to {folder}: {error.strerror}; --eval-output names another folder"
-            ) from None
-        self.write_record(record)
-        self.journal = Journal(folder)
+        with contextlib.ExitStack() as undo:
+            try:
+                folder.mkdir(parents=True, exist_ok=False)
+                undo.callback(shutil.rmtree, folder, ignore_errors=True)
+                self._results: BinaryIO = undo.enter_context(self._path.open("ab", buffering=0))
+            except OSError as error:
+                raise StorageError(
+                    f"the Run cannot be written to {folder}: {error.strerror}; --eval-output names another folder"
+                ) from None
+            self.write_record(record)
+            self.journal = Journal(folder)
+            undo.pop_all()
 
     def append(self, result: SampleResult, place: int) -> None:
         """Write one sample's line; a later line of the same sample counts instead of an earlier one.
@@ -81,6 +85,11 @@ class RunWriter:
         """Sync the answers, and close all. Idempotent."""
         self.journal.close()
         self._results.close()
+
+    def discard(self) -> None:
+        """Close all, and leave nothing behind."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:
