@@ -66,7 +66,7 @@ def decode_response(content: bytes, seconds: float) -> Response:
     """The first choice of a chat completion or a completion.
 
     Raises:
-        EndpointError: not JSON, or of another shape.
+        EndpointError: not JSON, of another shape, or empty without a reason.
     """
     try:
         completion = _decode(content, _Completion)
@@ -76,10 +76,13 @@ def decode_response(content: bytes, seconds: float) -> Response:
     message = choice.message or _Message(content=choice.text)
     if choice.message is None and choice.text is None:
         raise EndpointError(f"the answer holds neither a message nor a text: {_shown(content)}")
+    text, reasoning = _text(message.content), _reasoning(message)
+    if not (text or reasoning or choice.finish_reason):
+        raise EndpointError(f"the answer is empty and has no finish_reason: {_shown(content)}")
     return Response(
-        text=_text(message.content),
+        text=text,
         finish_reason=choice.finish_reason,
-        reasoning=_reasoning(message),
+        reasoning=reasoning,
         usage=_tokens(completion.usage) or Usage(),
         seconds=seconds,
     )

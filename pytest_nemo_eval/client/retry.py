@@ -40,7 +40,7 @@ class RetryPolicy:
         budget: the run's; None sets no bound but ``retries``.
     """
 
-    retries: int = 8
+    retries: int = 10
     first_wait: float = 0.5
     budget: RetryBudget | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from array import array
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,6 +17,7 @@ from ..client import Client, Limiter
 from ..errors import EvalError
 from ..runs import ModelRecord, ResultFile, RunRecord, RunStatus, RunWriter
 from ..runs.journal import JOURNAL, Answers
+from ..runs.resume import run_name
 from ..runs.server_metrics import Course, summarise
 from ..runs.writer import RESULTS
 from ..scores import Outcome
@@ -77,12 +79,11 @@ class Execution:
         self._wake = wake
         self._ended = threading.Event()
         self._seconds = 0.0
+        self._deadline = None if place.seconds is None else time.monotonic() + place.seconds
         self.generation = 0
         with contextlib.ExitStack() as undo:  # the answers of a Run that was not started are another one's to take over
             self._answers = Answers(place.earlier)
             undo.callback(self._answers.close)
-            names = tuple(folder.relative_to(place.output).as_posix() for folder in self._answers.folders)
-            self.record = msgspec.structs.replace(self.record, resumed=names)
             self._writer = RunWriter(place.folder, self.record, len(job.samples) * job.repeats)
             undo.callback(self._writer.discard)
             self.book = Book(job, self._writer, shuffled=place.seconds is not None)
@@ -113,13 +114,17 @@ class Execution:
     async def _run(self, engine: Engine) -> bool:
         try:
             try:
-                finished = await engine.run(self.place.seconds, self._watcher.run)
+                finished = await engine.run(self._seconds_left(), self._watcher.run)
             finally:
                 self._seconds = self._journaling.seconds
             await self._watcher.end()
             return finished
         finally:
             self._ended.set()
+
+    def _seconds_left(self) -> float | None:
+        """A deployment that is started again gives no more time."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def _note_drained(self) -> None:
         self.drained = True
@@ -153,6 +158,11 @@ class Execution:
             self._ended.wait(CANCEL_SECONDS)  # the Run is closed next: nobody is to write to it then
 
     @property
+    def resumed(self) -> int:
+        """How many answers were taken over from earlier Runs."""
+        return self._answers.taken
+
+    @property
     def seconds(self) -> float:
         """How long the asking took, with what earlier Runs took whose answers it has."""
         return self._seconds or self._journaling.seconds
@@ -178,7 +188,8 @@ class Execution:
         Raises:
             StorageError: it cannot be written.
         """
-        self.record = msgspec.structs.replace(record, resumed_answers=self._journaling.resumed)
+        names = tuple(run_name(folder, self.place.output) for folder in self._answers.used)
+        self.record = msgspec.structs.replace(record, resumed=names, resumed_answers=self._answers.taken)
         self._writer.sync()
         self._writer.write_record(self.record)
 
@@ -207,7 +218,7 @@ class Execution:
             self._future.cancel()
 
     def abandon(self, why: str) -> None:
-        """Stop and close a Run that nobody waits for: what it has of answers stays, and is another one's to take over."""
+        """Stop and close a Run that nobody waits for; the answers that it has are another one's to take over."""
         if self.book.done or (self.place.folder / JOURNAL).stat().st_size:
             self.fail(KeyboardInterrupt(why))
             self.close()

@@ -18,32 +18,26 @@ class Journaling:
     Args:
         identity: of endpoint, model and benchmark.
         answers: of earlier Runs.
-
-    Attributes:
-        resumed: how many answers were taken over.
     """
 
     def __init__(self, journal: Journal, answers: Answers, identity: str, model_id: str) -> None:
-        self.resumed = 0
         self._journal = journal
         self._answers = answers
         self._identity = identity
         self._model_id = model_id
-        self._start = time.monotonic() - answers.at
+        self._start = time.monotonic()
         self._sent: dict[tuple[str, int], list[str]] = {}
 
     @property
     def seconds(self) -> float:
-        """The Run's own time: since its start, and what the Runs took that it goes on with."""
-        return time.monotonic() - self._start
+        """The Run's own time: since its start, and what the Runs took whose answers it has."""
+        return time.monotonic() - self._start + self._answers.at
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
         key = self._key(request)
         response = self._answers.take(key)
         if response is None:
             response = await call_next(request)
-        else:
-            self.resumed += 1
         self._journal.append(
             Entry(
                 key=key,

@@ -12,6 +12,7 @@ import msgspec
 
 from ..benchmarks import Benchmark, custom_benchmark, get_benchmark
 from ..chat import Json, Message, Request
+from ..client import RetryPolicy
 from ..config.options import EvalSettings
 from ..config.settings import ParamSettings, TaskSettings
 from ..datasets import DataSource, fingerprint, load_samples, resolve
@@ -24,7 +25,7 @@ from ..scorers import create_scorer
 from .gating import Gating, Rules, gating
 
 REQUEST_SECONDS = 600.0
-RETRIES = 10
+RETRIES = RetryPolicy().retries
 
 
 @dataclass(frozen=True)

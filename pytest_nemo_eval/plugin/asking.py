@@ -49,8 +49,6 @@ def begin(session: EvalSession, job: Job, client: Client, folder: Path, path: Pa
     )
     client = client.with_limits(policy, job.request_timeout, limiter)
     execution = Execution(job, client, place, limiter, session.wake)
-    if execution.record.resumed:
-        session.announcer.line(f"{job.item}: goes on with {', '.join(execution.record.resumed)}")
     execution.generation = restarts_of(session, client.endpoint)
     return execution
 
@@ -63,6 +61,7 @@ class Waiter:
         self._item = item
         self._began = self._shown = self._looked = time.monotonic()
         self._done = -1
+        self._told = False
         self._execution: Execution | None = None
 
     def wait(self, execution: Execution) -> bool:
@@ -115,6 +114,9 @@ class Waiter:
             raise KeyboardInterrupt("the controller of pytest-xdist is gone")
         if self._execution is not None and self._session.ahead is not None:
             self._session.ahead.look(self._item, self._execution)
+        if self._execution is not None and self._execution.resumed and not self._told:
+            self._told = True
+            self._session.announcer.line(f"{book.job.item}: goes on with answers of an earlier Run")
         if now - self._looked >= DEATH_SECONDS:
             stuck, self._done, self._looked = book.done == self._done, book.done, now
             if stuck and self._execution is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ..endpoint import REPLAY_SCHEME, Endpoint, find_headers, find_key
 from ..errors import ConfigError, EndpointError
 from ..interceptors import Interceptor
 from ..runs import ModelRecord
-from ..runs.provenance import has_chat_template, weights_fingerprint
+from ..runs.provenance import files_stamp, has_chat_template, weights_fingerprint
 from ..server import ServerAddress
 from .state import EvalSession, Served
 
@@ -118,12 +119,18 @@ def model_record(endpoint: Endpoint, session: EvalSession) -> ModelRecord:
         record,
         path=path,
         weights_fingerprint=weights_fingerprint(path, revision),
+        stamp=_stamp(path, revision, served.serving.deployment.environment),
         chat_template=True if "chat-template" in given else has_chat_template(path, revision),
         backend=served.serving.backend,
         launcher=served.serving.launcher,
         server_version=served.address.version,
         server_command=served.address.argv,
     )
+
+
+def _stamp(path: str, revision: str, environment: Mapping[str, str]) -> str:
+    content = msgspec.json.encode((files_stamp(path, revision), environment), order="sorted")
+    return hashlib.sha256(content).hexdigest()
 
 
 def diagnose(endpoint: Endpoint, session: EvalSession) -> str | None:

@@ -118,11 +118,17 @@ class Answers:
 
     Args:
         folders: of Runs, a later one's answers before an earlier one's. A Run that another process holds is left out.
+
+    Attributes:
+        taken: how many answers were taken.
+        at: the latest of their times, in seconds of their Runs' own.
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        self.folders: list[Path] = []
+        self.taken = 0
         self.at = 0.0
+        self._used: set[int] = set()
+        self._folders: list[Path] = []
         self._files: list[int] = []
         self._places: dict[str, int] = {}
         for folder in folders:
@@ -136,7 +142,17 @@ class Answers:
         place = self._places.pop(key, None)
         if place is None:
             return None
-        return read_entry(self._files[place >> _OFFSET_BITS], place & ((1 << _OFFSET_BITS) - 1)).response
+        index = place >> _OFFSET_BITS
+        entry = read_entry(self._files[index], place & ((1 << _OFFSET_BITS) - 1))
+        self._used.add(index)
+        self.taken += 1
+        self.at = max(self.at, entry.at)
+        return entry.response
+
+    @property
+    def used(self) -> list[Path]:
+        """The Runs that answers were taken from."""
+        return [self._folders[index] for index in sorted(self._used)]
 
     def close(self) -> None:
         """Close the journals. Idempotent."""
@@ -154,12 +170,9 @@ class Answers:
             return
         index = len(self._files)
         self._files.append(file)
-        count = len(self._places)
+        self._folders.append(folder)
         for offset, entry in read_entries(folder / JOURNAL):
             self._places[entry.key] = (index << _OFFSET_BITS) | offset
-            self.at = max(self.at, entry.at)
-        if len(self._places) > count:
-            self.folders.append(folder)
 
 
 def read_entries(path: Path) -> Iterator[tuple[int, Entry]]:

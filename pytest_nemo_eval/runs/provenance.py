@@ -77,6 +77,22 @@ def weights_fingerprint(model_path: str, revision: str = "main") -> str:
     return digest.hexdigest()
 
 
+def files_stamp(model_path: str, revision: str = "main") -> str:
+    """A digest over names, sizes and times of change of a model folder's files; "" where no folder is seen.
+
+    It tells weights that were trained further from those before; the fingerprint may not, since equal shapes make equal
+    headers.
+    """
+    folder = model_folder(model_path, revision)
+    if folder is None:
+        return ""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not _ASIDE & {*p.relative_to(folder).parts}):
+        found = path.stat()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
 def has_chat_template(model_path: str, revision: str = "main") -> bool | None:
     """Whether a model's tokenizer has a chat template; None where its configuration cannot be seen from here."""
     folder = model_folder(model_path, revision)

@@ -164,6 +164,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         weights_fingerprint: sha256 over config, file sizes and safetensors headers; "" for a hosted model.
+        stamp: a digest over the times of the weights' files and the server's environment: where it differs, answers of
+            one Run are none of another.
         server_command: the server's command line; empty for a hosted model.
         chat_template: whether the model's folder has one; None where that cannot be seen.
     """
@@ -173,6 +175,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     path: str = ""
     weights_fingerprint: str = ""
+    stamp: str = ""
     backend: str = ""
     launcher: str = ""
     server_version: str = ""

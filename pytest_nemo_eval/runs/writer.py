@@ -71,6 +71,10 @@ class RunWriter:
         Raises:
             StorageError: the disk is full, say; the earlier one stays.
         """
+        try:
+            os.fsync(self._results.fileno())  # a record must not outlive the samples that it tells of
+        except OSError as error:
+            raise StorageError(f"{self._path} cannot be written: {error.strerror}") from None
         return write_record(self.folder, record)
 
     def sync(self) -> None:
