@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import random
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pytest_nemo_eval.runs.journal import JOURNAL, read_entries
 from tests.fake_endpoint import FakeEndpoint, Reply, serving
 from tests.plugin.suites import SUM, right_up_to, runs, task, write_suite, write_sums
 from tests.processes import Background, wait_for
+from tests.servers import write_vllm
 
 KILLS = 5
 SAMPLES = 120
@@ -236,3 +238,35 @@ def test_a_run_that_another_pytest_writes_is_left_alone(pytester: pytest.Pyteste
     assert result.ret == 0
     assert sorted(asked(fake)) == sorted([*range(10)] * 2)
     assert {run.record.status.value for run in map(read_run, runs(pytester))} == {"finished"}
+
+
+def test_what_another_models_run_could_not_use_is_still_there(pytester: pytest.Pytester) -> None:
+    write_suite(pytester, task())
+    with serving(failing_once(3, Reply(status=400))) as fake:
+        assert session(pytester, fake, "--model-id=a").ret == 7
+        assert session(pytester, fake, "--model-id=b").ret == 0
+        assert (last_run(pytester).record.resumed, last_run(pytester).record.resumed_answers) == ((), 0)
+        start = len(fake.requests)
+        assert session(pytester, fake, "--model-id=a").ret == 0
+    assert asked(fake, start) == [3]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_checkpoint_that_was_trained_further_is_asked(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
+    """Its weights have the size and the shapes that they had."""
+    monkeypatch.setenv("PATH", f"{write_vllm(pytester.path / 'bin')}{os.pathsep}{os.environ['PATH']}")
+    write_suite(pytester, task().replace("scorer: includes", "scorer: mine:judge"))
+    weights = pytester.path / "model" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(bytes(1000))
+    scorer = pytester.path / "mine.py"
+    scorer.write_text("def judge(sample, reply):\n    raise ValueError('kaputt')\n")
+    options = ("--model-path=model", "-p", "no:cacheprovider", "-o", "pythonpath=.")
+    assert pytester.runpytest_subprocess(*options).ret == 7
+    scorer.write_text("def judge(sample, reply):\n    return float(sample.target in reply)\n")
+    if changed:
+        weights.write_bytes(bytes(992) + b"trained!")
+    assert pytester.runpytest_subprocess(*options).ret == 0
+    assert last_run(pytester).record.resumed_answers == (0 if changed else 10)
