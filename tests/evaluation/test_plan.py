@@ -296,3 +296,10 @@ def test_a_typo_in_the_validity_of_a_policy(own: DatasetSettings) -> None:
     policy = PolicySettings(defaults=PolicyEntry(validity={"trunkation_rate": 0.5}))
     with pytest.raises(ConfigError, match="did you mean truncation_rate"):
         plan("item", task, EvalSettings(), rules=Rules(policy=policy))
+
+
+@pytest.mark.parametrize(("seed", "expected"), [(7, [7, 8, 9]), (None, [None, None, None])])
+def test_each_repeat_has_a_seed_of_its_own(own: DatasetSettings, seed: int | None, expected: list[int | None]) -> None:
+    job = planned(own, repeats=3, params=ParamSettings(seed=seed))
+    requests = [job.request(job.samples[0], repeat, Protocol.CHAT) for repeat in range(3)]
+    assert [request.parameters.get("seed") for request in requests] == expected
