@@ -16,7 +16,7 @@ from ..client import Client, Limiter
 from ..errors import EvalError
 from ..runs import ModelRecord, ResultFile, RunRecord, RunStatus, RunWriter
 from ..runs.journal import JOURNAL, Answers
-from ..runs.server_metrics import Course, summarise
+from ..runs.server_metrics import Course
 from ..runs.writer import RESULTS
 from ..scores import Outcome
 from .book import Book
@@ -165,12 +165,8 @@ class Execution:
         return outcomes, ResultFile(self.place.folder / RESULTS, offsets)
 
     def server_metrics(self) -> dict[str, Course]:
-        """How the server's own metrics went.
-
-        Raises:
-            EvalError: they cannot be read.
-        """
-        return summarise(self._watcher.file.lines())
+        """How the server's own metrics went, by name."""
+        return self._watcher.summary()
 
     def save(self, record: RunRecord) -> None:
         """Write the record of a Run that was judged.
