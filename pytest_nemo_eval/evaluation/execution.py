@@ -203,7 +203,7 @@ class Execution:
             self._future.cancel()
 
     def abandon(self, why: str) -> None:
-        """Stop and close a Run that nobody waits for: what it has of answers stays, and is another one's to take over."""
+        """Stop and close a Run that nobody waits for: its answers stay, for another one to take over."""
         if self.book.done or (self.place.folder / JOURNAL).stat().st_size:
             self.fail(KeyboardInterrupt(why))
             self.close()

@@ -66,9 +66,7 @@ def identity_of(model: ModelRecord, benchmark: Benchmark, endpoint: Endpoint) ->
         [word for word in model.server_command if word != port],
         benchmark.full_name,
         benchmark.version,
-        sorted(
-            (name.lower(), "" if isinstance(value, Secret) else value) for name, value in endpoint.headers.items()
-        ),
+        sorted((name.lower(), "" if isinstance(value, Secret) else value) for name, value in endpoint.headers.items()),
     )
     return hashlib.sha256(msgspec.json.encode(known)).hexdigest()
 

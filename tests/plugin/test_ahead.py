@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_nemo_eval import read_run
-from tests.fake_endpoint import Body, FakeEndpoint, question_of, serving
+from tests.fake_endpoint import Body, question_of, serving
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 from tests.processes import wait_for
 
@@ -161,7 +161,7 @@ def test_is_not_asked_before_its_turn(pytester: pytest.Pytester, write: Callable
     held = Held(seconds=PATIENCE_SECONDS)
     with serving(held) as fake:
         head = f"target: {{api_endpoint: {{url: '{fake.url}', model_id: m}}}}\n"
-        options = [f"--model-url={fake.url}"] if write is python_test else []
+        options = [] if write is another_model else [f"--model-url={fake.url}"]
         write_suite(pytester, named("first"), head=head)
         write(pytester)
         result = pytester.runpytest_subprocess(*options)
@@ -209,10 +209,6 @@ def test_what_was_sent_ahead_is_cancelled_by_x(pytester: pytest.Pytester) -> Non
     cancelled = read_run(runs(pytester)[1])
     assert (cancelled.record.status, len(cancelled.results)) == ("interrupted", 3)
     assert not list(pytester.path.glob("eval-runs/*/*third*"))
-    with serving(right_up_to(10)) as other:
-        other.answer = right_up_to(10)
-        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "--collect-only")
-    assert result.ret == 0
 
 
 def test_answers_that_were_sent_ahead_are_not_asked_for_again(pytester: pytest.Pytester) -> None:
@@ -220,7 +216,7 @@ def test_answers_that_were_sent_ahead_are_not_asked_for_again(pytester: pytest.P
 
     def answer(question: str) -> str:
         if question.startswith("first") and "9+9" in question:
-            wait_for(lambda: lines_of(pytester, "second") == 10)
+            wait_for(lambda: lines_of(pytester, "second") >= 10)
         return str(right_up_to(5 if question.startswith("first") and len(fake.requests) <= 20 else 10)(question))
 
     with serving(answer) as fake:
@@ -282,6 +278,5 @@ def test_all_together_stay_within_the_limit(pytester: pytest.Pytester, mode: tup
     with serving(crowd) as fake:
         result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "--eval-concurrency=3", *mode)
     result.assert_outcomes(passed=5)
-    assert isinstance(fake, FakeEndpoint)
     assert crowd.most <= 3
     assert len(fake.requests) == 50

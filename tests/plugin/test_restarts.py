@@ -43,7 +43,9 @@ def test_it_is_started_again_and_the_run_goes_on(pytester: pytest.Pytester, line
     result = run(pytester, "--deploy-restarts", "1")
     assert result.ret == 0, result.stdout.str()
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*starting it again (1 of 1 times)*", "*the deployment died and was started again once*"])
+    result.stdout.fnmatch_lines(
+        ["*starting it again (1 of 1 times)*", "*the deployment died and was started again once*"]
+    )
     found = read_run(runs(pytester)[0])
     assert (found.record.status, found.record.restarts, found.record.counts.scored) == ("finished", 1, COUNT)
     assert len({sample.sample_id for sample in found.results}) == COUNT
@@ -76,7 +78,9 @@ def test_without_restarts_it_ends_in_an_error_with_the_log(
     result = run(pytester, *mode)
     assert result.ret == 7
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*EvaluationError: sums: *", "*the server died: exit code 9*", "*CUDA error: device-side*"])
+    result.stdout.fnmatch_lines(
+        ["*EvaluationError: sums: *", "*the server died: exit code 9*", "*CUDA error: device-side*"]
+    )
     found = read_run(runs(pytester)[0])
     assert (found.record.status, found.record.restarts) == ("error", 0)
     assert sum(sample.score is not None for sample in found.results) == COUNT // 2 - 1
