@@ -1,8 +1,8 @@
 """A model server for tests: a real HTTP server in a process of its own, light, and as ill-behaved as a test wants.
 
 Run as ``python servers.py [serve MODEL] --port N [--fail TEXT] [--slow SECONDS] [--ignore-term] [--grandchild] [...]``;
-``write_vllm`` puts it on a PATH as ``vllm``. ``--die-at N`` ends it at its Nth question, in its first ``--lives`` lives.
-``TEST_SERVER_STARTS`` and ``TEST_SERVER_ASKED`` name files for the pids of all lives and for the questions.
+``write_vllm`` puts it on a PATH as ``vllm``. ``--die-at N`` ends it at its Nth question in its first ``--lives``
+lives. ``TEST_SERVER_STARTS`` and ``TEST_SERVER_ASKED`` name files for the pids of all lives and for the questions.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from ..errors import EvalError
 from ..runs import ModelRecord, ResultFile, RunRecord, RunStatus, RunWriter
 from ..runs.journal import JOURNAL, Answers
 from ..runs.resume import run_name
-from ..runs.server_metrics import Course, summarise
+from ..runs.server_metrics import Course
 from ..runs.writer import RESULTS
 from ..scores import Outcome
 from .book import Book
@@ -175,12 +175,8 @@ class Execution:
         return outcomes, ResultFile(self.place.folder / RESULTS, offsets)
 
     def server_metrics(self) -> dict[str, Course]:
-        """How the server's own metrics went.
-
-        Raises:
-            EvalError: they cannot be read.
-        """
-        return summarise(self._watcher.file.lines())
+        """How the server's own metrics went, by name."""
+        return self._watcher.summary()
 
     def save(self, record: RunRecord) -> None:
         """Write the record of a Run that was judged.
@@ -218,7 +214,7 @@ class Execution:
             self._future.cancel()
 
     def abandon(self, why: str) -> None:
-        """Stop and close a Run that nobody waits for; the answers that it has are another one's to take over."""
+        """Stop and close a Run that nobody waits for: its answers stay, for another one to take over."""
         if self.book.done or (self.place.folder / JOURNAL).stat().st_size:
             self.fail(KeyboardInterrupt(why))
             self.close()

@@ -11,7 +11,7 @@ import httpx
 from ..client import Pool
 from ..endpoint import Endpoint
 from ..errors import EvalError
-from ..runs.server_metrics import SERVER_METRICS, MetricsFile, parse_metrics
+from ..runs.server_metrics import SERVER_METRICS, Course, MetricsFile, parse_metrics, summarise
 
 SAMPLE_SECONDS = 5.0
 PROBE_SECONDS = 5.0
@@ -32,7 +32,7 @@ class Watcher:
     """
 
     def __init__(self, endpoint: Endpoint, pool: Pool, folder: Path, clock: Callable[[], float]) -> None:
-        self.file = MetricsFile(folder / SERVER_METRICS)
+        self._file = MetricsFile(folder / SERVER_METRICS)
         self._url = metrics_url(endpoint)
         self._pool = pool
         self._clock = clock
@@ -48,6 +48,13 @@ class Watcher:
         if self._tells:
             await self.look()
 
+    def summary(self) -> dict[str, Course]:
+        """How each metric went, as far as it is on disk. Never raises."""
+        try:
+            return summarise(self._file.lines())
+        except EvalError:
+            return {}
+
     async def look(self) -> bool:
         """Write one line; False where the server has no metrics of a kind that is known. Never raises."""
         self._tells = await self._look()
@@ -61,7 +68,7 @@ class Watcher:
                 reply = await self._pool.http.get(self._url)
             metrics = parse_metrics(reply.text) if reply.status_code == httpx.codes.OK else {}
             if metrics:
-                self.file.append(round(self._clock(), 3), metrics)
+                self._file.append(round(self._clock(), 3), metrics)
         except (EvalError, OSError, TimeoutError, httpx.HTTPError):
             return True  # busy, or on its way out: later, perhaps
         except Exception:  # a library's own, such as aiohttp's: metrics are no reason to fail

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -20,7 +20,7 @@ OURS = frozenset({*fixtures.__all__, CELL, "request", "pytestconfig"})
 DECIDING_MARKS = ("skip", "skipif", "xfail", "flaky", "dependency")
 """Marks by which an item may turn out not to run, or otherwise than its file says."""
 DECIDING_HOOKS = ("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call", "pytest_pyfunc_call")
-"""Hooks by which a conftest.py may decide the same as the item's turn comes."""
+"""Hooks by which the user's own code may decide the same as the item's turn comes."""
 
 
 class Ahead:
@@ -109,6 +109,8 @@ def _is_overridden(item: pytest.Function) -> bool:
 
 
 def _is_decided_later(item: pytest.Item) -> bool:
-    """Whether a conftest.py has a word in what becomes of an item when its turn comes."""
+    """Whether the user's own code, such as a conftest.py, has a word in what becomes of an item when its turn comes."""
     plugins = [call.plugin for hook in DECIDING_HOOKS for call in getattr(item.ihook, hook).get_hookimpls()]
-    return any(Path(getattr(plugin, "__file__", None) or "").name == "conftest.py" for plugin in plugins)
+    modules = [plugin for plugin in plugins if isinstance(plugin, ModuleType)]
+    installed = [plugin for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()]
+    return any(not module.__name__.startswith("_pytest.") and module not in installed for module in modules)

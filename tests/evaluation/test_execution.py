@@ -1,0 +1,71 @@
+"""An Execution that could not be started leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_nemo_eval import Client, Endpoint
+from pytest_nemo_eval.client import Limiter, Pool
+from pytest_nemo_eval.errors import StorageError
+from pytest_nemo_eval.evaluation import Execution, RunPlace
+from pytest_nemo_eval.runs.journal import Answers
+from tests.evaluation.test_watching import JOB, MODEL
+from tests.fake_endpoint import serving
+from tests.jobs import run_job
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool()
+    yield pool
+    pool.close()
+
+
+def open_files(folder: Path) -> list[str]:
+    links = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+    return [found for link in links if link.is_symlink() and str(folder) in (found := os.readlink(link))]
+
+
+def test_no_folder_and_no_file_is_left_of_it(tmp_path: Path, pool: Pool) -> None:
+    """Its record's name is too long for a file: that is found out half-way."""
+    earlier = tmp_path / "earlier"
+    place = RunPlace(tmp_path / "later", MODEL, earlier=(earlier,), output=tmp_path)
+    with serving(lambda _: "yes") as fake:
+        client = Client(Endpoint(fake.url, "fake-model"), [], pool)
+        run_job(JOB, client, RunPlace(earlier, MODEL))
+        named = replace(JOB, benchmark=replace(JOB.benchmark, name="n" * 300))
+        with pytest.raises(StorageError, match="File name too long"):
+            Execution(named, client, place, Limiter(1), threading.Event())
+        pool.close_connections()
+    assert [path.name for path in tmp_path.iterdir()] == ["earlier"]
+    assert open_files(tmp_path) == []
+    answers = Answers([earlier])  # nobody holds them
+    assert len(answers) == 3
+    answers.close()
+
+
+def test_one_that_is_abandoned_without_an_answer_leaves_nothing(tmp_path: Path, pool: Pool) -> None:
+    over = threading.Event()
+    asked = threading.Event()
+
+    def answer(question: str) -> str:
+        asked.set()
+        over.wait(20)
+        return "yes"
+
+    with serving(answer) as fake:
+        client = Client(Endpoint(fake.url, "fake-model"), [], pool)
+        execution = Execution(JOB, client, RunPlace(tmp_path / "mine", MODEL), Limiter(4), threading.Event())
+        assert asked.wait(20)
+        execution.cancel()
+        execution.abandon("nobody wants it")
+        over.set()
+        pool.close_connections()
+    assert list(tmp_path.iterdir()) == []
+    assert open_files(tmp_path) == []
