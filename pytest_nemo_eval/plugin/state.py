@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import resource
 import threading
 import time
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .ahead import Ahead
 
 MOST_IN_PROGRESS = 1024
+OTHER_FILES = 128
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class EvalSession:
         """How many samples may be in progress at an endpoint: one limit for all items, one budget for all workers."""
         url = endpoint.base_url
         if url not in self.limiters:
-            most = self.settings.concurrency or MOST_IN_PROGRESS
+            most = self.settings.concurrency or most_in_progress()
             budget = None
             if self.shared is not None:
                 name = f"budget-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
@@ -120,6 +122,12 @@ class EvalSession:
         if self.ahead is not None:
             self.ahead.close()
         self.stack.close()
+
+
+def most_in_progress() -> int:
+    """Where nobody says: at most 1024, and no more than this process may open connections for."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_IN_PROGRESS if files == resource.RLIM_INFINITY else max(1, min(MOST_IN_PROGRESS, files - OTHER_FILES))
 
 
 def restarts_of(session: EvalSession, endpoint: Endpoint) -> int:
