@@ -1,5 +1,6 @@
 """Middleware around the one place where a request is sent: ``async (request, call_next) -> response``."""
 
-from .chain import CallNext, Interceptor, chain
+from .base import BuiltIn, CallNext, Config, Interceptor, Plain
+from .chain import chain
 
-__all__ = ["CallNext", "Interceptor", "chain"]
+__all__ = ["BuiltIn", "CallNext", "Config", "Interceptor", "Plain", "chain"]

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from ..chat import Request, Response
-
-CallNext = Callable[[Request], Awaitable[Response]]
-"""Sends a request on its way, through the interceptors further in."""
-
-
-class Interceptor(Protocol):
-    """Sees each request on its way out and each response on its way back.
-
-    It may change either (both are frozen: ``replace``), answer by itself, send twice, or raise. What it keeps between
-    the two is a local variable, so that requests in flight never mix.
-    """
-
-    async def __call__(self, request: Request, call_next: CallNext) -> Response: ...
+from .base import CallNext, Interceptor
 
 
 def chain(interceptors: Sequence[Interceptor], send: CallNext) -> CallNext:
