@@ -8,6 +8,7 @@
     │   ├── RejectedRequestError   it refused this request (400, 413, 422): an error of one sample
     │   └── AccessError            it refuses every request (401, 403; 404 from the first on): ends the benchmark
     ├── ScorerError                a scorer could not rule
+    ├── InterceptorError           an interceptor raised, or gave back no Response: an error of one sample
     ├── StorageError               what was measured cannot be written
     ├── EvaluationError            a benchmark could not be finished: too many errored samples
     └── BrokenSetupError           a benchmark was finished, and its replies show that the set-up is broken
@@ -57,6 +58,10 @@ class AccessError(EndpointError):
 
 class ScorerError(EvalError):
     """A scorer could not rule on a sample."""
+
+
+class InterceptorError(EvalError):
+    """An interceptor raised, or gave back something else than a Response; the message names it."""
 
 
 class StorageError(EvalError):

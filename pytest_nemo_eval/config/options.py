@@ -23,6 +23,8 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The command line and the ini-file, as values; the fixture ``eval_settings``.
 
     Attributes:
+        interceptors: ``NAME`` or ``NAME:KEY=VALUE``, inside of those of a suite.
+        show_chain: tell each item's interceptors.
         overrides: ``KEY=VALUE`` over every suite file.
         data: a folder of ``BENCHMARK/SPLIT.jsonl.gz`` that is looked in before the Hugging Face hub.
         output: the folder that Runs are written to.
@@ -60,6 +62,8 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
     save_baseline: str | None = None
     aa: bool = False
     baselines: str = "eval-baselines"
+    interceptors: tuple[str, ...] = ()
+    show_chain: bool = False
     overrides: tuple[str, ...] = ()
     data: str | None = None
     python: str | None = None

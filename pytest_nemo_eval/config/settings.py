@@ -76,6 +76,54 @@ class ExecutionSettings(Settings, frozen=True, kw_only=True):
     time_limit: str | None = None
 
 
+class InterceptorSettings(Settings, frozen=True, kw_only=True):
+    """One of ``interceptors``; its name alone will do.
+
+    Attributes:
+        name: a built-in one, an entry point's, or ``MODULE:NAME`` of your own.
+        config: its keys.
+        enabled: false leaves it out.
+    """
+
+    name: str
+    config: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    enabled: bool = True
+
+
+class AdapterSettings(Settings, frozen=True, kw_only=True):
+    """``target.api_endpoint.adapter_config``: a list of interceptors, the outermost first, or NeMo's flags for one.
+
+    Attributes:
+        custom_system_prompt: the text of ``use_system_prompt``.
+        use_reasoning: an older word for ``process_reasoning_traces``.
+        params_to_add, params_to_remove, params_to_rename: of the request's body.
+        tracking_requests_stats: count replies, tokens and latencies.
+    """
+
+    interceptors: tuple[InterceptorSettings, ...] = ()
+    use_system_prompt: bool = False
+    custom_system_prompt: str | None = None
+    params_to_add: Mapping[str, Json] | None = None
+    params_to_remove: tuple[str, ...] | None = None
+    params_to_rename: Mapping[str, str] | None = None
+    use_request_logging: bool = False
+    max_logged_requests: Positive | None = None
+    use_caching: bool = False
+    caching_dir: str | None = None
+    tracking_requests_stats: bool = False
+    use_response_logging: bool = False
+    max_logged_responses: Positive | None = None
+    process_reasoning_traces: bool = False
+    use_reasoning: bool = False
+    start_reasoning_token: str | None = None
+    end_reasoning_token: str | None = None
+    include_if_reasoning_not_finished: bool | None = None
+    use_progress_tracking: bool = False
+    progress_tracking_url: str | None = None
+    progress_tracking_interval: Positive | None = None
+    use_raise_client_errors: bool = False
+
+
 class EndpointSettings(Settings, frozen=True, kw_only=True):
     """``target.api_endpoint``: a model that is served already.
 
@@ -84,6 +132,7 @@ class EndpointSettings(Settings, frozen=True, kw_only=True):
         api_key: ``${NAME}``: the variable that holds the key. A key itself is refused.
         api_key_name: the same, written as NAME.
         headers: further HTTP headers; a value ``${NAME}`` is taken from the environment.
+        adapter_config: interceptors around each request. Deployed models have them too.
         type: chat or completions; what the URL ends in by default, else chat. Deployed models obey too.
     """
 
@@ -93,6 +142,7 @@ class EndpointSettings(Settings, frozen=True, kw_only=True):
     api_key_name: str | None = None
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     type: Protocol | None = None
+    adapter_config: AdapterSettings | None = None
 
 
 class TargetSettings(Settings, frozen=True, kw_only=True):
@@ -238,6 +288,7 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
         subsets: only samples of these categories.
         matrix: key to list of values: one item for each combination.
         repeats: how often each sample is asked.
+        interceptors: around each request, inside of those of the target.
         max_errors: samples that may end in an error.
         deadline: seconds for the whole benchmark; what is not asked by then is left.
         scorer_timeout: seconds for one answer. The scorer, a function of your own, then runs in a process of its own,
@@ -259,6 +310,7 @@ class TaskSettings(Settings, frozen=True, kw_only=True):
     subsets: tuple[str, ...] = ()
     matrix: Mapping[str, tuple[Json, ...]] = msgspec.field(default_factory=dict)
     repeats: Positive | None = None
+    interceptors: tuple[InterceptorSettings, ...] = ()
     max_errors: Annotated[int, Meta(ge=0)] = 0
     deadline: Seconds | None = None
     scorer_timeout: Seconds | None = None

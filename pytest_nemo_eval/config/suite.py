@@ -139,11 +139,21 @@ def _entry(entries: list[Json], part: str, key: str) -> int:
 
 
 def _spell_out(values: dict[str, Json]) -> None:
-    """``tasks: [gsm8k]`` as ``tasks: [{name: gsm8k}]``."""
+    """``tasks: [gsm8k]`` as ``tasks: [{name: gsm8k}]``, and so interceptors."""
+    _name_entries(values.get("evaluation"), "tasks")
     evaluation = values.get("evaluation")
     tasks = evaluation.get("tasks") if isinstance(evaluation, dict) else None
-    if isinstance(evaluation, dict) and isinstance(tasks, list):
-        evaluation["tasks"] = [{"name": task} if isinstance(task, str) else task for task in tasks]
+    for task in tasks if isinstance(tasks, list) else ():
+        _name_entries(task, "interceptors")
+    target = values.get("target")
+    endpoint = target.get("api_endpoint") if isinstance(target, dict) else None
+    _name_entries(endpoint.get("adapter_config") if isinstance(endpoint, dict) else None, "interceptors")
+
+
+def _name_entries(section: Json, key: str) -> None:
+    entries = section.get(key) if isinstance(section, dict) else None
+    if isinstance(section, dict) and isinstance(entries, list):
+        section[key] = [{"name": entry} if isinstance(entry, str) else entry for entry in entries]
 
 
 def _expand_sections(values: dict[str, Json], document: Document) -> None:

@@ -11,7 +11,6 @@ import anyio.to_thread
 import msgspec
 from anyio.abc import TaskGroup
 
-from ..chat import Response
 from ..client import Client, Limiter
 from ..errors import AccessError, EvalError, EvaluationError, RejectedRequestError, StorageError
 from ..samples import Sample
@@ -148,15 +147,12 @@ class Engine:
         )
         try:
             response = await self._client.send(request)
-            if not isinstance(response, Response):
-                raise EvalError(f"an interceptor returned {response!r} instead of a Response")
         except (AccessError, StorageError):
             raise
         except RejectedRequestError as error:
             return msgspec.structs.replace(result, error=f"{REFUSED}{error}")
-        except Exception as error:  # an interceptor is the user's code
-            words = str(error) if isinstance(error, EvalError) else f"an interceptor raised {error!r}"
-            return msgspec.structs.replace(result, error=words)
+        except EvalError as error:
+            return msgspec.structs.replace(result, error=str(error))
         result = msgspec.structs.replace(
             result,
             reply=response.text,

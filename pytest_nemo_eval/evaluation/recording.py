@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ..benchmarks import Benchmark
+from ..chat import Json
 from ..client import Client
 from ..endpoint import Endpoint, Secret
 from ..gates import GateResult
+from ..interceptors import Interceptor, name_of
 from ..metrics import Measurements, MetricValue
 from ..runs import GateRecord, MetricRecord, ModelRecord, RunRecord, RunStatus
 from ..runs.provenance import environment
@@ -70,6 +72,15 @@ def identity_of(model: ModelRecord, benchmark: Benchmark, endpoint: Endpoint) ->
         sorted((name.lower(), "" if isinstance(value, Secret) else value) for name, value in endpoint.headers.items()),
     )
     return hashlib.sha256(msgspec.json.encode(known)).hexdigest()
+
+
+def reports_of(interceptors: Sequence[Interceptor]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    """What interceptors have to say, by their names."""
+    for interceptor in interceptors:
+        report = getattr(interceptor, "report", None)
+        said = report() if callable(report) else {}
+        if said:
+            yield name_of(interceptor), said
 
 
 def _name_of(interceptor: object) -> str:

@@ -18,7 +18,7 @@ from .book import Book
 from .comparing import compared
 from .execution import Execution
 from .plan import Job
-from .recording import finished_record
+from .recording import finished_record, reports_of
 from .result import BenchmarkResult
 
 
@@ -64,6 +64,7 @@ def _judged(execution: Execution, complete: bool) -> BenchmarkResult:
         comparisons=beside.records,
         faults=tuple(faults),
         server_metrics=execution.server_metrics(),
+        interceptor_reports=dict(reports_of(execution.client.interceptors)),
     )
     if beside.records:
         write_flips(place.folder, beside.flips)

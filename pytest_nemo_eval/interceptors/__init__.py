@@ -1,6 +1,18 @@
 """Middleware around the one place where a request is sent: ``async (request, call_next) -> response``."""
 
 from .base import BuiltIn, CallNext, Config, Interceptor, Plain
-from .chain import chain
+from .chain import chain, name_of
+from .table import check_order, create_interceptor, parse_interceptor
 
-__all__ = ["BuiltIn", "CallNext", "Config", "Interceptor", "Plain", "chain"]
+__all__ = [
+    "BuiltIn",
+    "CallNext",
+    "Config",
+    "Interceptor",
+    "Plain",
+    "chain",
+    "check_order",
+    "create_interceptor",
+    "name_of",
+    "parse_interceptor",
+]

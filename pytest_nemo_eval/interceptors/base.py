@@ -32,7 +32,7 @@ class BuiltIn(Protocol):
 
     Attributes:
         name: what it is called in YAML and on the command line.
-        changes_request: whether it may send another request than it was given: such a one must stand outside of a cache.
+        changes_request: whether it may send another request than it was given; then it must stand outside of a cache.
     """
 
     name: ClassVar[str]

@@ -11,6 +11,7 @@ from ..config.options import resolve_serving
 from ..evaluation import Execution, plan
 from . import fixtures
 from .asking import begin
+from .chains import close_all, default_interceptors
 from .collection import CELL, SuiteItem
 from .rules import RULES
 from .serving import SUITE, client_of
@@ -77,7 +78,9 @@ class Ahead:
                 return None
             rules, _ = coming.stash[RULES]
             job = plan(coming.nodeid, coming.task, session.settings, (), rules)
-            client = client_of(current.client.endpoint, [], session)
+            interceptors = default_interceptors(coming, session.settings)
+            session.stack.callback(close_all, interceptors)
+            client = client_of(current.client.endpoint, interceptors, session)
             started = begin(session, job, client, session.run_folder(coming.nodeid), coming.path)
         except Exception:  # its own turn will tell
             return None

@@ -22,6 +22,7 @@ from ..errors import ConfigError, EvalError
 from ..evaluation import Rules, data_source, find_benchmark, gate_settings, names_of
 from ..gates import check_shares
 from . import fixtures
+from .chains import create_chain, declared
 from .options import COMMAND_LINE, TASKS_READ
 
 
@@ -46,6 +47,8 @@ class Checks:
             check_shares(task.validity)
         with self._located((*path, "tags")):
             _check_tags(task)
+        with self._located((*path, "interceptors")):
+            create_chain([one for one in task.interceptors if one.enabled])
         with self._located(path):
             cells = expand_cells(task)
             for cell in cells:
@@ -71,6 +74,8 @@ class Checks:
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             raise ConfigError(f"{self.document.path}: two tasks are called {min(repeated)}")
+        with self._located(("target", "api_endpoint", "adapter_config")):
+            create_chain(declared(self.settings, suite))
         if (
             suite.deployment is not None
             or suite.target is not None

@@ -14,6 +14,7 @@ from ..config.options import EvalSettings
 from ..config.settings import TaskSettings
 from ..config.suite import read_suite
 from ..errors import EvalError, GateFailure
+from .chains import TASK_INTERCEPTORS
 from .checks import Checks, check_names
 from .options import TASKS_READ
 from .outcome import SUITE_ITEM
@@ -71,6 +72,7 @@ class SuiteFile(pytest.Module):
             item.__class__ = SuiteItem  # pytest has no way to say which subclass of Function it shall make
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
             item.task = parameters.get(CELL, cells[0]).task
+            item.stash[TASK_INTERCEPTORS] = item.task.interceptors
             item.fixturenames = [name for name in item.fixturenames if name not in LAZY]
             for tag in item.task.tags:
                 item.add_marker(tag)

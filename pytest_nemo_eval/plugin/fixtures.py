@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,21 +84,28 @@ def eval_endpoint(
 
 
 @pytest.fixture
-def interceptors() -> list[Interceptor]:
-    """Middleware around every request, outermost first: ``async (request, call_next) -> response``; none by default.
+def interceptors(request: pytest.FixtureRequest, eval_settings: EvalSettings) -> list[Interceptor]:
+    """Middleware around every request, outermost first: ``async (request, call_next) -> response``.
 
-    Override it in a conftest.py, a module or a class to change requests and responses there.
+    By default those of the suite file (its target's, then its task's) and of ``--interceptor``. Override it in a
+    conftest.py, a module or a class to have others there; ask for ``interceptors`` in the override to add to these.
     """
-    return []
+    from .chains import default_interceptors
+
+    return default_interceptors(request.node, eval_settings)
 
 
 @pytest.fixture
-def eval_client(request: pytest.FixtureRequest, eval_endpoint: Endpoint, interceptors: list[Interceptor]) -> Client:
+def eval_client(
+    request: pytest.FixtureRequest, eval_endpoint: Endpoint, interceptors: list[Interceptor]
+) -> Iterator[Client]:
     """The client of ``eval_endpoint`` behind ``interceptors``: ``eval_client.ask("...").text``."""
+    from .chains import close_all
     from .serving import client_of
     from .state import session_of
 
-    return client_of(eval_endpoint, interceptors, session_of(request.config))
+    yield client_of(eval_endpoint, interceptors, session_of(request.config))
+    close_all(interceptors)
 
 
 @pytest.fixture

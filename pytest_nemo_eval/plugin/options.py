@@ -102,6 +102,14 @@ OPTIONS = (
         short=False,
         many=True,
     ),
+    Option(
+        "interceptor",
+        "NAME[:KEY=VALUE]",
+        "put an interceptor around each request, inside of those of the suite; can be given several times",
+        "interceptors",
+        many=True,
+    ),
+    Option("show-chain", "", "tell the interceptors of each item", "show_chain", False, switch=True),
     Option("policy", "FILE", "a gate policy over all benchmarks, such as NeMo Evaluator's", "policy", False, ini=True),
     Option(
         "baseline",
@@ -216,6 +224,7 @@ def _read(config: pytest.Config) -> EvalSettings:
                 values[field] = _positive(field, values[field], kind)
         if "limit" in values:
             values["limit"] = _limit(values["limit"])
+        values["interceptors"] = tuple(values.get("interceptors", ()))
         values["server_args"] = _pairs(values.get("server_args", ()))
         values["overrides"] = (*dotted_keys(config.getoption("override_ini", None)), *values.get("overrides", ()))
         settings = EvalSettings(**values)

@@ -30,6 +30,7 @@ from ..evaluation import (
     plan,
 )
 from ..gates import Gate, Verdict
+from ..interceptors import name_of
 from ..report import Row
 from ..runs import save_baseline
 from ..runs.find import RERUN
@@ -131,6 +132,9 @@ class BenchmarkRunner:
             execution = self._begin(job, self._session.run_folder(self._request.node.nodeid))
         job, folder = execution.job, execution.place.folder
         result = self._finish(execution)
+        if settings.show_chain:
+            names = [name_of(interceptor) for interceptor in execution.client.interceptors]
+            result.notes = (*result.notes, f"chain: {' -> '.join([*names, 'endpoint'])}")
         if result.partial:
             return result
         if settings.aa:

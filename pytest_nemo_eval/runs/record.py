@@ -200,6 +200,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         comparisons: with baselines; their flips are in ``flips.jsonl``.
         resumed: the Runs whose answers this one took over, as SESSION/NAME; ``resumed_answers`` is how many.
+        interceptor_reports: what interceptors have to say, by their names.
         restarts: how often the deployment was started again in mid-run.
         server_metrics: of those that the server itself told meanwhile, the first, the last and the largest value.
         faults: signs of a broken set-up.
@@ -221,6 +222,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     resumed: tuple[str, ...] = ()
     resumed_answers: int = 0
     restarts: int = 0
+    interceptor_reports: Mapping[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
     server_metrics: Mapping[str, tuple[float, float, float]] = msgspec.field(default_factory=dict)
     error: str = ""
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)

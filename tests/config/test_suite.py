@@ -57,7 +57,7 @@ def test_a_suite_as_typed_settings(tmp_path: Path) -> None:
         ("evaluation: {tasks: gsm8k}", "evaluation.tasks should be a list"),
         ("target: {api_endpoint: {type: completion}}", "api_endpoint.type: should be one of chat, completions"),
         ("deployment: {server_args: {extra-token: '${SEC}'}}", "hand it to the server in deployment.environment"),
-        ("target: {api_endpoint: {adapter_config: {}}}", "here it is: interceptors are set up by the fixture"),
+        ("target: {api_endpoint: {adapter_config: {interceptors: [{name: x, confg: {}}]}}}", "did you mean config?"),
     ],
 )
 def test_mistakes_name_file_line_and_key(tmp_path: Path, line: str, words: str) -> None:

@@ -309,7 +309,7 @@ def test_an_interceptor_that_raises_is_an_error_of_the_sample(pool: Pool) -> Non
         return str(1 / int(request.sample_id))
 
     first, second = Bench(job_of(2, max_errors=1), pool, interceptors=[answering(divide)]).run()
-    assert first.error == "an interceptor raised ZeroDivisionError('division by zero')"
+    assert first.error == "the interceptor answering.<locals>.intercept raised ZeroDivisionError('division by zero')"
     assert (second.error, second.reply) == (None, "1.0")
 
 
@@ -330,7 +330,7 @@ def test_an_interceptor_that_returns_nothing_is_named(pool: Pool) -> None:
 
     with serving(lambda _: "yes") as fake:
         bench = Bench(job_of(2), pool, fake.url, interceptors=[forgetful])
-        with pytest.raises(EvaluationError, match="an interceptor returned None instead of a Response"):
+        with pytest.raises(EvaluationError, match=r"the interceptor .*forgetful returned None instead of a Response"):
             bench.run()
 
 
