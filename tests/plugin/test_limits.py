@@ -19,6 +19,8 @@ from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 from tests.plugin.test_resume import all_released, answered, asked
 from tests.processes import Background, wait_for
 
+pytestmark = pytest.mark.once
+
 MODES = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
 
 
