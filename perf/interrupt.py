@@ -1,7 +1,7 @@
 """How long pytest takes to be gone after Ctrl-C and SIGTERM in the middle of a run: 2 s, 10 s with pytest-xdist.
 
-``python perf/interrupt.py``: against a stub server on loopback (``--stub``) that answers the first samples and then makes
-the others wait. Exit code 1 where one takes longer, or where what was finished is not kept.
+``python perf/interrupt.py``: against a stub server on loopback (``--stub``) that makes some samples wait for minutes.
+Exit code 1 where one takes longer, or where what was finished is not kept.
 """
 
 from __future__ import annotations
