@@ -67,7 +67,7 @@ def test_white_space_around_a_key_is_no_part_of_it(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("key", ["sk-0123456789ü", "sk-0123456789\nsecond", "\u200bsk-0123456789", "sk-0123456789\x7f"])
 def test_what_is_no_key_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("MY_KEY", key)
-    with pytest.raises(ConfigError, match="MY_KEY: the endpoint's key holds") as caught:
+    with pytest.raises(ConfigError, match="MY_KEY: the value holds") as caught:
         find_key("https://h/v1", "MY_KEY")
     assert parts_shown("sk-0123456789", str(caught.value)) == set()
     with pytest.raises(ConfigError, match="copy it anew"):

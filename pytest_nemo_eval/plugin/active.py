@@ -64,12 +64,14 @@ def activate_controller(config: pytest.Config, folder: Path, name: str) -> Judge
             server.close()
             meeting.remove()
 
-    return _judge(config, close, output)
+    return _judge(config, close, output, meeting.end)
 
 
-def _judge(config: pytest.Config, close: Callable[[], None], folder: Path) -> Judge:
+def _judge(
+    config: pytest.Config, close: Callable[[], None], folder: Path, interrupted: Callable[[], None] = lambda: None
+) -> Judge:
     table = config.stash.get(TABLE, None)
-    judge = Judge(close, folder, table)
+    judge = Judge(close, folder, table, interrupted)
     config.pluginmanager.register(judge, "nemo_eval_judge")
     config.add_cleanup(judge.close)
     if table is not None:

@@ -111,7 +111,7 @@ class Waiter:
     def _tick(self, book: Book) -> None:
         now = time.monotonic()
         if self._session.orphaned:
-            raise KeyboardInterrupt("the controller of pytest-xdist is gone")
+            raise KeyboardInterrupt("the controller of pytest-xdist is gone, or ending")
         if self._execution is not None and self._session.ahead is not None:
             self._session.ahead.look(self._item, self._execution)
         if self._execution is not None and self._execution.resumed and not self._told:

@@ -24,14 +24,22 @@ class Judge:
     Args:
         folder: the session's, where its verdict is written.
         table: pytest-html's, which shows the verdict too.
+        interrupted: called when the user wants to stop.
     """
 
-    def __init__(self, close: Callable[[], None], folder: Path, table: HtmlTable | None = None) -> None:
+    def __init__(
+        self,
+        close: Callable[[], None],
+        folder: Path,
+        table: HtmlTable | None = None,
+        interrupted: Callable[[], None] = lambda: None,
+    ) -> None:
         self.tally = Tally()
         self.verdict: SessionVerdict | None = None
         self._folder = folder
         self._table = table
         self._close = close
+        self._interrupted = interrupted
         self._closed = False
         self._signals: dict[int, object] = {}
         self._code = 0
@@ -58,6 +66,9 @@ class Judge:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.tally.add(report)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interrupted()
 
     def pytest_internalerror(self) -> None:
         self.tally.internal_errors += 1

@@ -7,6 +7,7 @@ there. All of it happens before the first test runs; a session without evaluatio
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..server import ServerAddress
 
 MARKER = "evaluates"
 ADDRESS = "broker.json"
+ENDING = "ending"
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -49,6 +51,11 @@ class MeetingPoint:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(msgspec.json.encode(Address(server.url, server.token)))
         new.replace(self.folder / ADDRESS)
+
+    def end(self) -> None:
+        """In the controller: the user wants to stop. From pytest-xdist, workers hear it only between two tests."""
+        with contextlib.suppress(OSError):
+            (self.folder / ENDING).touch()
 
     def broker(self) -> RemoteBroker:
         """In a worker: the controller's broker.

@@ -23,6 +23,7 @@ from ..deployment import Lender
 from ..endpoint import REPLAY_SCHEME, Endpoint
 from ..server import ServerAddress
 from .announce import Announcer
+from .meeting import ENDING
 
 if TYPE_CHECKING:
     from ..deployment import DeploymentSpec
@@ -76,8 +77,10 @@ class EvalSession:
 
     @property
     def orphaned(self) -> bool:
-        """Whether this is a worker of pytest-xdist whose controller was killed."""
-        return self.shared is not None and os.getppid() != self.parent
+        """Whether this is a worker of pytest-xdist whose controller was killed, or interrupted."""
+        if self.shared is None:
+            return False
+        return os.getppid() != self.parent or (self.shared / ENDING).exists()
 
     def replay(self, url: str) -> Replay:
         """The answers of a ``replay:`` URL; read once.

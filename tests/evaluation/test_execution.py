@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nemo_eval import Client, Endpoint
+from pytest_nemo_eval import Client, Endpoint, Secret
 from pytest_nemo_eval.client import Limiter, Pool
 from pytest_nemo_eval.errors import StorageError
 from pytest_nemo_eval.evaluation import Execution, RunPlace
+from pytest_nemo_eval.evaluation.recording import identity_of
 from pytest_nemo_eval.runs.journal import Answers
 from tests.evaluation.test_watching import JOB, MODEL
 from tests.fake_endpoint import serving
@@ -69,3 +70,12 @@ def test_one_that_is_abandoned_without_an_answer_leaves_nothing(tmp_path: Path, 
         pool.close_connections()
     assert list(tmp_path.iterdir()) == []
     assert open_files(tmp_path) == []
+
+
+def test_a_header_that_may_change_answers_is_part_of_who_is_asked() -> None:
+    def identity(headers: dict[str, str | Secret]) -> str:
+        return identity_of(MODEL, JOB.benchmark, Endpoint("http://fake/v1", "m", headers=headers))
+
+    assert identity({"X-Route": "a"}) != identity({"X-Route": "b"})
+    assert identity({"X-Route": "a"}) == identity({"x-route": "a"})
+    assert identity({"X-Token": Secret("of-today")}) == identity({"X-Token": Secret("of-tomorrow")})

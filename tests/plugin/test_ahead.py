@@ -14,6 +14,8 @@ from tests.fake_endpoint import Body, question_of, serving
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 from tests.processes import wait_for
 
+pytestmark = pytest.mark.once
+
 LIMIT_SECONDS = 20.0
 """How long the fake holds an answer back before it gives up waiting for what should come."""
 PATIENCE_SECONDS = 1.5

@@ -112,6 +112,7 @@ def test_an_empty_answer_is_an_answer(pytester: pytest.Pytester) -> None:
     assert run_of(pytester).record.benchmark.scores["accuracy"].value == pytest.approx(0.9)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
 def test_faults_of_every_kind_change_nothing(pytester: pytest.Pytester, replay: Replay, mode: tuple[str, ...]) -> None:
     """30 % of all requests fail: 429, 500, resets, cut-off and garbled bodies, and silence."""

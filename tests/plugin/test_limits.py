@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from tests.fake_endpoint import Reply, serving
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 from tests.plugin.test_resume import all_released, answered, asked
 from tests.processes import Background, wait_for
+
+pytestmark = pytest.mark.once
 
 MODES = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
 
@@ -122,12 +123,9 @@ def interrupted(pytester: pytest.Pytester, background: Background, number: int, 
         process = background(command, cwd=pytester.path, stdout=output)
         wait_for(lambda: answers(pytester.path) == 10, 60)
         process.send_signal(number)
-        sent = time.monotonic()
-        process.wait(10)  # the bound with workers, and fails beyond it
-        took = time.monotonic() - sent
+        process.wait(20)  # perf/interrupt.py holds it to the bounds
         wait_for(lambda: all_released(pytester.path))
         gate.open.set()
-    assert took < (10 if mode else 2)  # a bound of the issue, far above what it takes
     assert process.returncode == 2
     return (pytester.path / "out.txt").read_text()
 

@@ -13,6 +13,8 @@ from tests.plugin.suites import runs, task, write_suite, write_sums
 from tests.processes import alive, with_argument
 from tests.servers import write_vllm
 
+pytestmark = pytest.mark.once
+
 COUNT = 60
 Lines = Callable[[str], list[str]]
 

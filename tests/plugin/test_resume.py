@@ -70,6 +70,7 @@ def all_released(folder: Path) -> bool:
     return True
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("turn", "mode"), [(1, ()), (2, ()), (3, ()), (4, ()), (5, ("-n", "2"))])
 def test_kill_9_at_random_moments(
     pytester: pytest.Pytester, background: Background, turn: int, mode: tuple[str, ...]
