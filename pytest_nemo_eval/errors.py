@@ -29,6 +29,7 @@ class EvalError(Exception):
         """An error of the same class with another message, whatever its constructor takes."""
         error = type(self).__new__(type(self))
         Exception.__init__(error, words)
+        error.__dict__.update(vars(self))
         return error
 
 
@@ -45,7 +46,13 @@ class DeploymentError(EvalError):
 
 
 class EndpointError(EvalError):
-    """The endpoint did not answer, or its answer could not be read."""
+    """The endpoint did not answer, or its answer could not be read.
+
+    Attributes:
+        status: the HTTP status that it last answered with; None where there was none, or HTTP was not to blame.
+    """
+
+    status: int | None = None
 
 
 class RejectedRequestError(EndpointError):

@@ -26,10 +26,13 @@ from .words import access_advice, in_words, redact, template_advice, without_key
 class _RetriableError(Exception):
     """One attempt failed in a way that another may not."""
 
-    def __init__(self, reason: str, wait: float | None = None, overload: bool = False) -> None:
+    def __init__(
+        self, reason: str, wait: float | None = None, overload: bool = False, status: int | None = None
+    ) -> None:
         super().__init__(reason)
         self.wait = wait
         self.overload = overload
+        self.status = status
 
 
 class _Reply(NamedTuple):
@@ -112,7 +115,7 @@ class Client:
                 if failure.overload and self.limiter:
                     self.limiter.overloaded(time.perf_counter() - start)
                 reasons.append(str(failure))
-                self._stop_if_spent(request, reasons)
+                self._stop_if_spent(request, reasons, failure.status)
                 await anyio.sleep(self.retry.wait(len(reasons) - 1, failure.wait))
             except RejectedRequestError:
                 self._note_answer(start)
@@ -125,17 +128,17 @@ class Client:
         if self.limiter:
             self.limiter.answered(time.perf_counter() - start)
 
-    def _stop_if_spent(self, request: Request, reasons: list[str]) -> None:
-        """Raise once a request, or the run, has no retry left."""
+    def _stop_if_spent(self, request: Request, reasons: list[str], status: int | None) -> None:
+        """Raise once a request, or the run, has no retry left; ``status`` is the last attempt's."""
         budget = self.retry.budget
         more = len(reasons) <= self.retry.retries
         if more and (budget is None or budget.take()):
             return
         times = f"{len(reasons)} times" if len(reasons) > 1 else "once"
         spent = f" (and the run's budget of {budget.most} retries is spent)" if more and budget else ""
-        raise EndpointError(
-            f"{self._url(request)} was asked {times}: {'; '.join(dict.fromkeys(reasons))}{spent}"
-        ) from None
+        error = EndpointError(f"{self._url(request)} was asked {times}: {'; '.join(dict.fromkeys(reasons))}{spent}")
+        error.status = status
+        raise error from None
 
     async def _attempt(self, request: Request, body: bytes, start: float) -> Response:
         reply = await self._post(request, body, start)
@@ -158,10 +161,14 @@ class Client:
         """What an HTTP status other than 200 means."""
         status = reply.status
         if is_retried(status):
-            return _RetriableError(words, asked_wait(reply.retry_after), status in (429, 503))
+            return _RetriableError(words, asked_wait(reply.retry_after), status in (429, 503), status)
+        error: EndpointError
         if status in (401, 403) or (status == 404 and not self._answered):
-            return AccessError(f"{url} refuses requests: {words}{access_advice(status, self.endpoint)}")
-        return RejectedRequestError(f"{url} refused the request: {words}{template_advice(words)}")
+            error = AccessError(f"{url} refuses requests: {words}{access_advice(status, self.endpoint)}")
+        else:
+            error = RejectedRequestError(f"{url} refused the request: {words}{template_advice(words)}")
+        error.status = status
+        return error
 
     async def _post(self, request: Request, body: bytes, start: float) -> _Reply | Response:
         """The HTTP reply, or the answer of one that was streamed."""

@@ -208,6 +208,24 @@ def test_one_404_among_answers_is_of_its_request(pool: Pool) -> None:
         pool.close_connections()
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 429, 500])
+def test_an_error_says_with_which_status_it_ended(pool: Pool, status: int) -> None:
+    with serving(lambda _: Reply(status=status)) as fake:
+        with pytest.raises(EndpointError) as caught:
+            client_of(fake, pool).ask("?")
+        pool.close_connections()
+    assert caught.value.status == status
+
+
+def test_without_an_http_status_there_is_none(pool: Pool) -> None:
+    replies: Iterator[Reply] = itertools.chain([Reply(status=500)], itertools.repeat(Reply(content=b"[")))
+    with serving(lambda _: next(replies)) as fake:
+        with pytest.raises(EndpointError, match="HTTP 500") as caught:
+            client_of(fake, pool).ask("?")
+        pool.close_connections()
+    assert caught.value.status is None
+
+
 @pytest.mark.parametrize("words", ["you must provide a chat template", "tokenizer has no CHAT TEMPLATE set"])
 def test_a_model_without_a_chat_template(pool: Pool, words: str) -> None:
     with serving(lambda _: Reply(status=400, content=words.encode())) as fake:

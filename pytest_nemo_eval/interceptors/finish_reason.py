@@ -1,0 +1,46 @@
+"""Answers that ran into the limit of tokens say so, whatever their server says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..chat import Json, Request, Response
+from .base import CallNext, Config, Plain
+
+_TOOL_CALLS = ("tool_calls", "function_call")
+
+
+class FinishReasonConfig(Config, frozen=True, kw_only=True):
+    """Nothing can be set."""
+
+
+class FinishReason(Plain):
+    """Relabels ``stop`` to ``length`` where as many tokens came as were asked for at most, and counts empty answers."""
+
+    name: ClassVar[str] = "finish_reason"
+
+    def __init__(self, config: FinishReasonConfig) -> None:
+        self._total = self._relabelled = self._empty = 0
+
+    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        self._total += 1
+        self._empty += not response.text.strip() and response.finish_reason not in _TOOL_CALLS
+        most = _most(request.parameters)
+        if response.finish_reason != "stop" or most is None or response.usage.completion_tokens < most:
+            return response
+        self._relabelled += 1
+        return response.replace(finish_reason="length")
+
+    def report(self) -> Mapping[str, Json]:
+        return {"total": self._total, "relabelled": self._relabelled, "empty": self._empty}
+
+
+def _most(parameters: Mapping[str, Json]) -> int | None:
+    """How many tokens may come; None where nothing that makes sense is said."""
+    for key in ("max_completion_tokens", "max_tokens"):
+        value = parameters.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return None

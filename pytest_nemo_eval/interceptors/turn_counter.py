@@ -1,0 +1,100 @@
+"""Counts the turns of a conversation, tells the model how many are left, and ends it when none is."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from ..chat import Json, Message, Request, Response, text_digest
+from ..errors import RejectedRequestError
+from .base import CallNext, Config, Plain
+
+_MOST_CONVERSATIONS = 10_000  # many more than can be going on: those that rest longest are forgotten
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class TurnCounterConfig(Config, frozen=True, kw_only=True):
+    """
+    Attributes:
+        max_turns: how many requests a conversation may have.
+        position: where the model is reminded: in a system message behind all others, at the end of the last user
+            message, or in a user message of its own.
+        trigger: when: threshold from 80 % of the turns on, and in stronger words from 95 % on; periodic every so often.
+        interval: how often that is, in turns.
+    """
+
+    max_turns: _Positive
+    position: Literal["system_message", "user_message", "new_user_message"] = "system_message"
+    trigger: Literal["threshold", "periodic"] = "threshold"
+    interval: _Positive = 1
+
+
+class TurnCounter(Plain):
+    """A conversation is a repeat of a sample; requests of the user's own belong together by their first question."""
+
+    name: ClassVar[str] = "turn_counter"
+    changes_request: ClassVar[bool] = True
+
+    def __init__(self, config: TurnCounterConfig) -> None:
+        self._config = config
+        self._turns: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._total = self._most = self._refused = 0
+
+    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+        if request.prompt is not None:
+            raise RejectedRequestError(
+                "turn_counter needs the chat protocol, and this request is a completion: ask an endpoint of chat "
+                "completions, or leave turn_counter out"
+            )
+        turn, most = self._count(request), self._config.max_turns
+        if turn > most:
+            self._refused += 1
+            raise RejectedRequestError(f"turn_counter: this would be turn {turn} of at most {most} (max_turns)")
+        self._total += 1
+        self._most = max(self._most, turn)
+        words = self._words(turn)
+        return await call_next(request.replace(messages=self._with(request.messages, words)) if words else request)
+
+    def _count(self, request: Request) -> int:
+        key = (request.sample_id or _first_question(request.messages), request.repeat)
+        turn = self._turns.pop(key, 0) + 1
+        self._turns[key] = turn
+        if len(self._turns) > _MOST_CONVERSATIONS:
+            self._turns.popitem(last=False)
+        return turn
+
+    def _words(self, turn: int) -> str:
+        """What the model is told; "" for nothing."""
+        most = self._config.max_turns
+        left = most - turn
+        if self._config.trigger == "periodic":
+            return "" if turn % self._config.interval else f"Reminder: {left} turns are left to finish the task."
+        if 20 * turn >= 19 * most:
+            return f"URGENT: this is turn {turn} of {most}, {left} left. Begin nothing new; give your final answer now."
+        if 5 * turn >= 4 * most:
+            return (
+                f"This is turn {turn} of {most}, {left} left. Finish what you are doing and prepare your final answer."
+            )
+        return ""
+
+    def _with(self, messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
+        if self._config.position == "system_message":
+            return (*messages, Message("system", words))
+        places = [place for place, message in enumerate(messages) if message.role == "user"]
+        if self._config.position == "new_user_message" or not places:
+            return (*messages, Message("user", words))
+        last = messages[places[-1]].content
+        told = Message("user", f"{last}\n\n{words}" if last else words)
+        return (*messages[: places[-1]], told, *messages[places[-1] + 1 :])
+
+    def report(self) -> Mapping[str, Json]:
+        """All turns, those of the longest conversation, and requests beyond ``max_turns``."""
+        return {"turns": self._total, "most_turns": self._most, "refused": self._refused}
+
+
+def _first_question(messages: tuple[Message, ...]) -> str:
+    question = next((message.content for message in messages if message.role != "system"), "")
+    return f"\0{text_digest(question)}"
