@@ -15,9 +15,25 @@ from ..errors import ConfigError
 from .base import Config, Interceptor
 
 BUILT_IN: Mapping[str, str] = {
-    "system_message": "system_message:SystemMessage:SystemMessageConfig",
+    "caching": "Caching",
+    "consolidate_system": "ConsolidateSystem",
+    "drop_params": "DropParams",
+    "finish_reason": "FinishReason",
+    "http_pairs_dump": "HttpPairsDump",
+    "log_tokens": "LogTokens",
+    "modify_tools": "ModifyTools",
+    "payload_modifier": "PayloadModifier",
+    "progress_tracking": "ProgressTracking",
+    "raise_client_errors": "RaiseClientErrors",
+    "rate_limit": "RateLimit",
+    "reasoning": "Reasoning",
+    "request_logging": "RequestLogging",
+    "response_logging": "ResponseLogging",
+    "response_stats": "ResponseStats",
+    "system_message": "SystemMessage",
+    "turn_counter": "TurnCounter",
 }
-"""Name to ``module:class:config``, the module within this package."""
+"""Name, which is the module's too, to the class in it; its keys are those of ``CLASSConfig``."""
 GROUP = "pytest_nemo_eval.interceptors"
 """The entry points of third parties: a class that takes its keys as arguments, or an async function."""
 
@@ -29,9 +45,8 @@ def create_interceptor(name: str, config: Mapping[str, Json]) -> Interceptor:
         ConfigError: there is none, or its keys are not as it wants them.
     """
     if name in BUILT_IN:
-        module, kind, settings = BUILT_IN[name].split(":")
-        home = import_module(f".{module}", __package__)
-        return cast(Interceptor, getattr(home, kind)(_configured(name, getattr(home, settings), config)))
+        home, kind = import_module(f".{name}", __package__), BUILT_IN[name]
+        return cast(Interceptor, getattr(home, kind)(_configured(name, getattr(home, f"{kind}Config"), config)))
     found = _own(name) if ":" in name else _entry_point(name)
     return _made(name, found, config)
 
@@ -75,6 +90,8 @@ def check_order(names: Sequence[str], chain: Sequence[Interceptor]) -> None:
 
 
 def _configured(name: str, kind: type[Config], config: Mapping[str, Json]) -> Config:
+    normalised = getattr(kind, "normalised", None)
+    config = normalised(config) if normalised is not None else config
     known = kind.__struct_encode_fields__
     for key in config:
         if key not in known:
