@@ -118,7 +118,7 @@ def test_it_can_be_cancelled(name: str, tmp_path: Path) -> None:
         raise AssertionError
 
     async def cancelled() -> None:
-        task = asyncio.ensure_future(chain([interceptor], never)(request()))  # type: ignore[arg-type]  # a coroutine
+        task = asyncio.ensure_future(chain([interceptor], never)(request()))
         while not waiting:
             await asyncio.sleep(0.001)
         task.cancel()

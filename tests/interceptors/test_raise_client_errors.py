@@ -7,7 +7,7 @@ import pytest
 
 from pytest_nemo_eval import Client, Endpoint
 from pytest_nemo_eval.client import Pool, RetryPolicy
-from pytest_nemo_eval.errors import AccessError, ConfigError, EndpointError, RejectedRequestError
+from pytest_nemo_eval.errors import AccessError, ConfigError, EndpointError, InterceptorError, RejectedRequestError
 from pytest_nemo_eval.interceptors.raise_client_errors import RaiseClientErrors, RaiseClientErrorsConfig
 from tests.fake_endpoint import Reply, serving
 from tests.interceptors.asking import ask
@@ -64,7 +64,7 @@ def test_what_ends_the_benchmark_anyway_keeps_its_words() -> None:
 
 
 def test_what_is_no_error_of_the_endpoint_passes() -> None:
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(InterceptorError, match="ZeroDivisionError"):
         ask(built(), answer=ZeroDivisionError())
     assert ask(built())[1].text == "4"
 

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pytest_nemo_eval.chat import Message, Request, Response
+from pytest_nemo_eval.errors import ConfigError, EndpointError
+from pytest_nemo_eval.interceptors.caching import FILE, Caching, CachingConfig
+from tests.interceptors.models import Model, ask, run
+
+WHO = "http://models.example.com/v1 fake"
+
+
+def caching(folder: Path, who: str = WHO) -> Caching:
+    return Caching(CachingConfig(cache_dir=str(folder)), who)
+
+
+def texts(cache: Caching, model: Model, *requests: Request) -> list[str]:
+    async def main() -> list[str]:
+        return [(await cache(request, model)).text for request in requests]
+
+    try:
+        return run(main())
+    finally:
+        cache.close()
+
+
+def test_gives_an_equal_request_the_same_answer(tmp_path: Path) -> None:
+    cache, model = caching(tmp_path), Model()
+    first, second = texts(cache, model, ask(), ask(sample_id="another"))
+    assert first == second == "answer 1 to 2 + 2?"
+    assert cache.report() == {"hits": 1, "misses": 1, "hit_rate": 0.5, "stored": 1, "failures": 0}
+
+
+def test_an_answer_comes_back_whole_in_another_session(tmp_path: Path) -> None:
+    model = Model()
+
+    async def one(cache: Caching) -> Response:
+        return await cache(ask(), model)
+
+    first, second = caching(tmp_path), caching(tmp_path)
+    given = run(one(first))
+    first.close()
+    assert run(one(second)) == given
+    second.close()
+    assert len(model.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ask(repeat=1),
+        ask(temperature=0.5),
+        ask(seed=1),
+        ask(stop=["x"]),
+        ask("3 + 3?"),
+        ask().replace(messages=(Message("system", "Be brief."), *ask().messages)),
+        ask().replace(messages=(Message("assistant", "2 + 2?"),)),
+        ask().replace(headers={"X-Mode": "slow"}),
+    ],
+)
+def test_whatever_could_change_the_answer_is_part_of_the_key(tmp_path: Path, other: Request) -> None:
+    cache, model = caching(tmp_path), Model()
+    texts(cache, model, ask(), other)
+    assert len(model.asked) == 2
+
+
+def test_routes_differ(tmp_path: Path) -> None:
+    cache = caching(tmp_path)
+
+    async def model(request: Request) -> Response:
+        return Response(text=request.protocol.path)
+
+    async def main() -> list[Response]:
+        return [await cache(request, model) for request in (Request(prompt="x"), Request(messages=()))]
+
+    assert [response.text for response in run(main())] == ["/completions", "/chat/completions"]
+    cache.close()
+
+
+def test_keys_ids_and_order_do_not_count(tmp_path: Path) -> None:
+    cache, model = caching(tmp_path), Model()
+    one = ask(a=1, b=2).replace(headers={"Authorization": "Bearer 1", "X-Request-Id": "1", "x-mode": "slow"})
+    two = ask(b=2, a=1).replace(headers={"Authorization": "Bearer 2", "X-Request-Id": "2", "X-Mode": "slow"})
+    assert len(set(texts(cache, model, one, two))) == 1
+
+
+def test_models_do_not_answer_for_each_other(tmp_path: Path) -> None:
+    model = Model()
+    texts(caching(tmp_path), model, ask())
+    texts(caching(tmp_path, "another"), model, ask())
+    assert len(model.asked) == 2
+
+
+def test_without_knowing_the_model_nothing_is_given(tmp_path: Path) -> None:
+    cache, model = caching(tmp_path, ""), Model()
+    texts(cache, model, ask(), ask())
+    assert len(model.asked) == 2
+    assert "which model" in str(cache.report()["unused"])
+    cache.identify(WHO)
+    cache.identify(WHO)
+    texts(cache, model, ask(), ask())
+    assert len(model.asked) == 3
+    with pytest.raises(ConfigError, match="two models"):
+        cache.identify("another")
+
+
+def test_errors_are_not_stored(tmp_path: Path) -> None:
+    cache, model = caching(tmp_path), Model(EndpointError("gone"))
+    with pytest.raises(EndpointError):
+        texts(cache, model, ask())
+    model.error = None
+    assert texts(cache, model, ask()) == ["answer 2 to 2 + 2?"]
+    assert cache.report()["stored"] == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "asked"),
+    [
+        ({"reuse": False}, 2),
+        ({"reuse_cached_responses": False}, 2),
+        ({"save": False}, 2),
+        ({"save_responses": False}, 2),
+        ({"bypass": True}, 2),
+        ({"reuse_cached_responses": True, "save_responses": True}, 1),
+    ],
+)
+def test_keys(tmp_path: Path, keys: dict[str, bool], asked: int) -> None:
+    model = Model()
+    config = msgspec.convert({"cache_dir": str(tmp_path), **keys}, CachingConfig)
+    texts(Caching(config, WHO), model, ask(), ask())
+    assert len(model.asked) == asked
+    texts(caching(tmp_path), model, ask())
+    assert (len(model.asked) == asked) is ("reuse" in str(keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"cache_dir": "x", "reuse": True, "reuse_cached_responses": True}, "mean the same"),
+        ({"cache_dir": "x", "save": True, "save_responses": False}, "mean the same"),
+        ({"cache_dir": " "}, "cache_dir is empty"),
+        ({}, "cache_dir"),
+        ({"cache_dir": "x", "caching": True}, "unknown field"),
+    ],
+)
+def test_refused_keys(keys: dict[str, object], words: str) -> None:
+    with pytest.raises((ConfigError, msgspec.ValidationError), match=words):
+        msgspec.convert(keys, CachingConfig)
+
+
+def test_a_broken_database_means_asking_the_model(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"this is no database" * 100)
+    cache, model = caching(tmp_path), Model()
+    assert len(texts(cache, model, ask(), ask())) == len(model.asked) == 2
+    report = cache.report()
+    assert report["failures"] == 4
+    assert "not a database" in str(report["last_failure"])
+
+
+def test_a_folder_that_cannot_be_made_means_asking_the_model(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache, model = caching(tmp_path / "file" / "cache"), Model()
+    assert len(texts(cache, model, ask())) == 1
+    assert cache.report()["failures"] == 2
+
+
+def test_a_database_that_takes_nothing_still_gives(tmp_path: Path) -> None:
+    model = Model()
+    texts(caching(tmp_path), model, ask())
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(ABORT, 'full'); END")
+    connection.close()
+    cache = caching(tmp_path)
+    assert texts(cache, model, ask(), ask("new"))[0] == "answer 1 to 2 + 2?"
+    assert cache.report()["failures"] == 1
+
+
+def test_a_damaged_answer_is_asked_for_again(tmp_path: Path) -> None:
+    model = Model()
+    texts(caching(tmp_path), model, ask())
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("UPDATE answers SET response = 'half of'")
+    connection.close()
+    cache = caching(tmp_path)
+    first, second = texts(cache, model, ask(), ask())
+    assert first == second == "answer 2 to 2 + 2?"
+    assert cache.report()["failures"] == 1
+
+
+def test_a_locked_database_is_left_alone_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_nemo_eval.interceptors.caching.BUSY_SECONDS", 0.0)
+    model, now = Model(), [0.0]
+    texts(caching(tmp_path), model, ask())
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    cache = Caching(CachingConfig(cache_dir=str(tmp_path)), WHO, lambda: now[0])
+    texts(cache, model, ask())
+    other.close()
+    texts(cache, model, ask())
+    assert len(model.asked) == 3
+    assert cache.report()["failures"] == 4
+    now[0] = 60.0
+    texts(cache, model, ask())
+    assert len(model.asked) == 3
+
+
+def test_half_a_surrogate_pair_is_no_error(tmp_path: Path) -> None:
+    cache, model = caching(tmp_path), Model()
+    texts(cache, model, ask("\ud800"), ask("\ud800"))
+    assert cache.report()["failures"] == 2  # an answer that JSON cannot hold
+
+
+WORKER = """
+import asyncio, select, sys
+from pytest_nemo_eval.chat import Message, Request, Response
+from pytest_nemo_eval.interceptors.caching import Caching, CachingConfig
+
+async def model(request):
+    await asyncio.sleep(0)
+    return Response(text="answer to " + request.messages[0].content)
+
+async def main():
+    cache, sweep = Caching(CachingConfig(cache_dir=sys.argv[1]), "who"), 0
+    while sweep < 2 or not select.select([sys.stdin], [], [], 0)[0]:
+        requests = [Request(messages=(Message("user", f"{sweep}-{n}"),)) for n in range(64)]
+        answers = await asyncio.gather(*(cache(request, model) for request in requests))
+        assert [a.text for a in answers] == ["answer to " + r.messages[0].content for r in requests]
+        sweep += 1
+        print(sweep, flush=True)
+    cache.close()
+    assert cache.report()["failures"] == 0, cache.report()
+
+asyncio.run(main())
+"""
+
+
+def test_four_processes_of_which_one_is_killed(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", WORKER, str(tmp_path)]
+    processes = [subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    victim, *others = processes
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "1\n"  # all four are in the middle of it
+        victim.send_signal(signal.SIGKILL)
+        for process in others:
+            _, _ = process.communicate(timeout=60)  # closes their stdin
+            assert process.returncode == 0
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    connection = sqlite3.connect(tmp_path / FILE)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert connection.execute("SELECT count(*) FROM answers").fetchone()[0] >= 128
+    connection.close()
+    cache, model = caching(tmp_path, "who"), Model()
+    questions = [Request(messages=(Message("user", f"{sweep}-{n}"),)) for sweep in range(2) for n in range(64)]
+    assert texts(cache, model, *questions) == ["answer to " + q.messages[0].content for q in questions]
+    assert not model.asked
