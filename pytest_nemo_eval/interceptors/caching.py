@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,8 +110,8 @@ class Caching:
                 return found
         self._misses += 1
         response = await call_next(request)
-        if self._config.stores and isinstance(response, Response):
-            self._thread.submit(self._store.put, key, response)  # before whatever is looked for next: one thread
+        if self._config.stores and isinstance(response, Response) and self._store.queue(key, response):
+            self._thread.submit(self._store.put_queued)  # before whatever is looked for next: one thread
         return response
 
     def report(self) -> Mapping[str, Json]:
@@ -156,6 +157,7 @@ class _Store:
         self.last_failure = ""
         self._folder = folder
         self._clock = clock
+        self._queue: deque[tuple[str, Response]] = deque()
         self._connection: sqlite3.Connection | None = None
         self._until: float | None = None
 
@@ -170,16 +172,30 @@ class _Store:
             self._note(error)
         return None
 
-    def put(self, key: str, response: Response) -> None:
-        """Store an answer, in the place of what was there."""
+    def queue(self, key: str, response: Response) -> bool:
+        """Take an answer, on the loop; whether ``put_queued`` is to be called, for all that have come by then."""
+        self._queue.append((key, response))
+        return len(self._queue) == 1
+
+    def put_queued(self) -> None:
+        """Store the answers that were taken, each in the place of what was there."""
+        rows: list[tuple[str, bytes]] = []
+        while self._queue:
+            key, response = self._queue.popleft()
+            try:
+                rows.append((key, msgspec.json.encode(response)))
+            except Exception as error:  # half a surrogate pair
+                self._note(error)
         try:
-            content = msgspec.json.encode(response)
-            self._open().execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, content))
-            self.stored += 1
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
+            connection.execute("COMMIT")
+            self.stored += len(rows)
         except _PausedError:
-            self.failures += 1
-        except Exception as error:  # as above; half a surrogate pair in an answer, too
-            self._note(error)
+            self.failures += len(rows)
+        except Exception as error:  # as above
+            self._note(error, len(rows))
 
     def close(self) -> None:
         """Close the file. Idempotent."""
@@ -188,9 +204,9 @@ class _Store:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    def _note(self, error: Exception) -> None:
+    def _note(self, error: Exception, count: int = 1) -> None:
         """Count a failure; a database that failed, unlike a value, is left alone for a while and opened anew then."""
-        self.failures += 1
+        self.failures += count
         self.last_failure = f"{self._folder / FILE}: {error}"
         if isinstance(error, (sqlite3.Error, OSError)):
             self.close()

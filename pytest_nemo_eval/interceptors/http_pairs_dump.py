@@ -68,6 +68,7 @@ class HttpPairsDump:
             self._keep({**_asked(request), "error": show_error(error)})
             raise
         self._answers += 1
+        self._unwritten = True
         if len(self._pairs) < self._first_n and isinstance(response, Response):
             self._keep({**_asked(request), "response": show_response(response)})
         return response

@@ -81,14 +81,19 @@ class RateLimit:
     async def _wait_for_turn(self) -> None:
         """Whoever is cancelled here has taken nothing, and the next one's turn comes."""
         start = self._clock()
+        if not self._turn.locked() and self._seconds_left() <= _ROUNDING:  # nobody waits: most cost nothing
+            self._take(start, self._clock())
+            return
         async with self._turn:
             while (seconds := self._seconds_left()) > _ROUNDING:
                 await self._sleep(seconds)
-            now = self._clock()
-            if self._pace is not None:
-                self._pace.take(now)
-            self._requests += 1
-            self._waited += now - start
+            self._take(start, self._clock())
+
+    def _take(self, start: float, now: float) -> None:
+        if self._pace is not None:
+            self._pace.take(now)
+        self._requests += 1
+        self._waited += now - start
 
     def _seconds_left(self) -> float:
         now = self._clock()

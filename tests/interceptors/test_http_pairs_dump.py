@@ -72,6 +72,13 @@ def test_the_first_n_and_every_error(tmp_path: Path) -> None:
     assert document["pairs"][-1]["error"] == {"error": "EndpointError", "message": "gone"}
 
 
+def test_answers_that_are_not_kept_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.json"
+    after(dump(path, 1), Model(), *[ask()] * 9).close()
+    assert read(path)["metrics"]["answers"] == 9
+    assert len(read(path)["pairs"]) == 1
+
+
 def test_errors_go_on(tmp_path: Path) -> None:
     pairs = dump(tmp_path / "pairs.json")
     with pytest.raises(EndpointError):

@@ -76,6 +76,19 @@ class Webhook:
         self._thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message may take as long as this machine does."""
+    monkeypatch.setattr("pytest_nemo_eval.interceptors.progress_tracking.TIMEOUT_SECONDS", 60.0)
+    monkeypatch.setattr("pytest_nemo_eval.interceptors.progress_tracking.CLOSE_SECONDS", 60.0)
+
+
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch, _slow_machine: None) -> None:
+    """Closing does not wait."""
+    monkeypatch.setattr("pytest_nemo_eval.interceptors.progress_tracking.CLOSE_SECONDS", 0.0)
+
+
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     webhook = Webhook()
@@ -124,14 +137,7 @@ def test_keys(webhook: Webhook, keys: dict[str, int | str], method: str, counts:
     assert webhook.told[0][0] == method
 
 
-@pytest.fixture
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message is waited for as long as a test takes, and closing takes no time."""
-    monkeypatch.setattr("pytest_nemo_eval.interceptors.progress_tracking.TIMEOUT_SECONDS", 60.0)
-    monkeypatch.setattr("pytest_nemo_eval.interceptors.progress_tracking.CLOSE_SECONDS", 0.01)
-
-
-@pytest.mark.usefixtures("_patient")
+@pytest.mark.usefixtures("_hasty")
 def test_a_webhook_that_hangs_holds_nothing_up(webhook: Webhook) -> None:
     """All answers come, and the interceptor closes, while the first message waits; the last one follows it."""
     webhook.free.clear()
@@ -145,7 +151,7 @@ def test_a_webhook_that_hangs_holds_nothing_up(webhook: Webhook) -> None:
     assert webhook.most_at_once == 1
 
 
-@pytest.mark.usefixtures("_patient")
+@pytest.mark.usefixtures("_hasty")
 def test_closed_while_it_hangs_and_used_again_it_still_sends_one_at_a_time(webhook: Webhook) -> None:
     webhook.free.clear()
     progress = tracking(webhook.url)
