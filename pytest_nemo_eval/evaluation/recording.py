@@ -51,7 +51,13 @@ def first_record(job: Job, client: Client, model: ModelRecord, suite_commit: str
 
 
 def identity_of(model: ModelRecord, benchmark: Benchmark, endpoint: Endpoint) -> str:
-    """A digest over who is asked: the endpoint or the deployment, the model with its weights, the benchmark's version.
+    """A digest over who is asked what: ``model_identity`` and the benchmark's version."""
+    known = (model_identity(model, endpoint), benchmark.full_name, benchmark.version)
+    return hashlib.sha256(msgspec.json.encode(known)).hexdigest()
+
+
+def model_identity(model: ModelRecord, endpoint: Endpoint) -> str:
+    """A digest over who is asked: the endpoint or the deployment, and the model with its weights.
 
     A deployment's port is another one each time, and says nothing; of a header that holds a secret its name counts. The
     scorer is no part of it.
@@ -67,8 +73,6 @@ def identity_of(model: ModelRecord, benchmark: Benchmark, endpoint: Endpoint) ->
         model.backend,
         model.server_version,
         [word for word in model.server_command if word != port],
-        benchmark.full_name,
-        benchmark.version,
         sorted((name.lower(), "" if isinstance(value, Secret) else value) for name, value in endpoint.headers.items()),
     )
     return hashlib.sha256(msgspec.json.encode(known)).hexdigest()

@@ -12,6 +12,8 @@ import pytest
 from ..client import Client, RetryBudget, RetryPolicy
 from ..errors import DeploymentError, EndpointError, EvalError, EvaluationError
 from ..evaluation import Book, Execution, Job, RunPlace
+from ..evaluation.recording import model_identity
+from ..runs import ModelRecord
 from ..runs.provenance import commit_of
 from ..runs.resume import earlier_runs
 from .serving import diagnose, model_record
@@ -39,9 +41,11 @@ def begin(session: EvalSession, job: Job, client: Client, folder: Path, path: Pa
     budget = RetryBudget(max(FEWEST_RETRIES, 2 * len(job.samples) * job.repeats))
     policy = RetryPolicy(retries=job.retries, budget=budget)
     name = folder.relative_to(session.folder).as_posix()
+    model = model_record(client.endpoint, session)
+    _identify(client, model)
     place = RunPlace(
         folder=folder,
-        model=model_record(client.endpoint, session),
+        model=model,
         suite_commit=commit_of(path.parent),
         earlier=tuple(earlier_runs(output, name, job.item, finished=settings.reuse)),
         output=output,
@@ -51,6 +55,14 @@ def begin(session: EvalSession, job: Job, client: Client, folder: Path, path: Pa
     execution = Execution(job, client, place, limiter, session.wake)
     execution.generation = restarts_of(session, client.endpoint)
     return execution
+
+
+def _identify(client: Client, model: ModelRecord) -> None:
+    """Tell those that keep answers, such as a cache, whose answers they are."""
+    for interceptor in client.interceptors:
+        identify = getattr(interceptor, "identify", None)
+        if callable(identify):
+            identify(model_identity(model, client.endpoint))
 
 
 class Waiter:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_nemo_eval.chat import Message, Request
 from pytest_nemo_eval.interceptors.caching import FILE
-from tests.interceptors.asking import Model
+from tests.interceptors.models import Model
 from tests.interceptors.test_caching import caching, texts
 
 WORKER = """

@@ -80,12 +80,12 @@ def test_of_the_command_line(pytester: pytest.Pytester) -> None:
     options = (
         "--interceptor",
         "system_message:system_message=Be brief.",
-        "--interceptor=system_message:strategy=append",
+        "--interceptor=system_message:strategy=replace",
     )
     with serving(right_up_to(7)) as fake:
         result = pytester.runpytest_subprocess(f"--model-url={fake.url}", *options)
     result.assert_outcomes(passed=2)
-    assert {request["messages"][-1]["content"] for request in fake.requests} == {"Be brief."}
+    assert {request["messages"][0]["content"] for request in fake.requests} == {"Be brief."}
     assert {len(request["messages"]) for request in fake.requests} == {2}
 
 
@@ -171,6 +171,22 @@ def test_flags_beside_a_list_are_refused(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-o", "pythonpath=.")
     assert result.ret == 2
     result.stdout.fnmatch_lines(["*write one of both*"])
+
+
+def test_a_cache_and_what_interceptors_have_to_say(pytester: pytest.Pytester) -> None:
+    """The second session is answered out of the cache, and its Run says so; another model is asked."""
+    write_suite(
+        pytester, task(more="      interceptors: [response_stats, {name: caching, config: {cache_dir: cache}}]\n")
+    )
+    with serving(right_up_to(7)) as fake:
+        for model, asked in (("a", 10), ("a", 10), ("b", 20)):
+            result = pytester.runpytest_subprocess(f"--model-url={fake.url}", f"--model-id={model}")
+            result.assert_outcomes(passed=1)
+            assert len(fake.requests) == asked
+    reports = [read_run(folder).record.interceptor_reports for folder in runs(pytester)]
+    hits = sorted(str(report["caching"]["hits"]) for report in reports)
+    assert hits == ["0", "0", "10"]
+    assert all(report["response_stats"] for report in reports)
 
 
 def test_what_is_not_enabled_is_not_there(pytester: pytest.Pytester) -> None:
