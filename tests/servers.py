@@ -90,6 +90,7 @@ def main() -> None:
     Handler.latency = float(option("--latency", "0"))
     Handler.model = option("--served-model-name", "m")
     Handler.die_at = int(option("--die-at", "0")) if count_of_starts() <= int(option("--lives", "1")) else 0
+    ThreadingHTTPServer.request_queue_size = 1024  # else many clients at once wait for the system to try again
     server = ThreadingHTTPServer(("127.0.0.1", int(option("--port"))), Handler)
     if option("--die-after"):
         threading.Timer(float(option("--die-after")), lambda: os._exit(9)).start()
