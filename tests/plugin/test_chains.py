@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import pytest
 
@@ -26,6 +26,12 @@ class Loud:
 async def polite(request, call_next):
     return await call_next(request.replace(messages=(Message("system", "please"), *request.messages)))
 """
+
+
+@pytest.fixture(autouse=True)
+def importable(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules beside a suite; pytest 8.0 takes no ``-o pythonpath`` without an ini-file."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (pytester.path, pytester.path / "third"))))
 
 
 def systems(fake: FakeEndpoint, request: int = 0) -> list[str]:
@@ -96,7 +102,7 @@ def test_the_order_is_target_task_command_line(pytester: pytest.Pytester) -> Non
         write_suite(
             pytester, task(more=more), head=head(fake.url, "{interceptors: [{name: 'mine:Loud', config: {word: A}}]}")
         )
-        options = ("-o", "pythonpath=.", "--interceptor", "mine:Loud:word=B")
+        options = ("--interceptor", "mine:Loud:word=B")
         result = pytester.runpytest_subprocess(*options, "--eval-show-chain")
     result.assert_outcomes(passed=1)
     assert systems(fake) == ["B", "please", "A"]  # the innermost one puts its message before all others
@@ -125,7 +131,7 @@ def test_a_fixture_replaces_them_or_adds_to_them(
     (pytester.path / "mine.py").write_text(LOUD)
     (pytester.path / "conftest.py").write_text(FIXTURE.format(arguments, before))
     with serving(right_up_to(7)) as fake:
-        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "-o", "pythonpath=.")
+        result = pytester.runpytest_subprocess(f"--model-url={fake.url}")
     result.assert_outcomes(passed=1)
     assert systems(fake) == expected
 
@@ -147,7 +153,7 @@ def test_mistakes_are_collection_errors_with_file_and_line(pytester: pytest.Pyte
     (pytester.path / "mine.py").write_text(LOUD)
     of_target = head("http://127.0.0.1:9/v1", f"{{interceptors: [{entry}]}}") if place == "target" else ""
     write_suite(pytester, task(more=f"      interceptors: [{entry}]\n" if place == "task" else ""), head=of_target)
-    result = pytester.runpytest_subprocess("--model-url=http://127.0.0.1:9/v1", "-o", "pythonpath=.")
+    result = pytester.runpytest_subprocess("--model-url=http://127.0.0.1:9/v1")
     assert result.ret == 2
     words = MISTAKES[entry].replace("[", "[[]")
     result.stdout.fnmatch_lines([f"*eval_it.yaml:*{words}*"])
@@ -168,7 +174,7 @@ def test_mistakes_on_the_command_line(pytester: pytest.Pytester) -> None:
 def test_flags_beside_a_list_are_refused(pytester: pytest.Pytester) -> None:
     adapter = "{use_system_prompt: true, custom_system_prompt: x, interceptors: ['mine:polite']}"
     write_suite(pytester, task(), head=head("http://127.0.0.1:9/v1", adapter))
-    result = pytester.runpytest_subprocess("-o", "pythonpath=.")
+    result = pytester.runpytest_subprocess()
     assert result.ret == 2
     result.stdout.fnmatch_lines(["*write one of both*"])
 
@@ -207,6 +213,6 @@ def test_those_of_a_third_party(pytester: pytest.Pytester) -> None:
     (folder / "third-1.dist-info" / "entry_points.txt").write_text(points)
     write_suite(pytester, task(more="      interceptors: [{name: loud, config: {word: HEY}}]\n"))
     with serving(right_up_to(7)) as fake:
-        result = pytester.runpytest_subprocess(f"--model-url={fake.url}", "-o", f"pythonpath={Path('third')}")
+        result = pytester.runpytest_subprocess(f"--model-url={fake.url}")
     result.assert_outcomes(passed=1)
     assert systems(fake) == ["HEY"]

@@ -24,6 +24,12 @@ KILLS = 5
 SAMPLES = 120
 
 
+@pytest.fixture(autouse=True)
+def importable(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules beside a suite; pytest 8.0 takes no ``-o pythonpath`` without an ini-file."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (pytester.path, pytester.path / "third"))))
+
+
 def number(question: str) -> int:
     found = SUM.search(question)
     assert found
@@ -186,7 +192,7 @@ def test_a_scorer_that_crashes_costs_no_answer(pytester: pytest.Pytester) -> Non
     write_suite(pytester, task().replace("scorer: includes", "scorer: mine:judge"))
     scorer = pytester.path / "mine.py"
     scorer.write_text("def judge(sample, reply):\n    raise ValueError('kaputt')\n")
-    options = ("-p", "no:cacheprovider", "-o", "pythonpath=.")
+    options = ("-p", "no:cacheprovider")
     with serving(right_up_to(7)) as fake:
         assert session(pytester, fake, *options).ret == 7
         scorer.write_text("def judge(sample, reply):\n    return float(sample.target in reply)\n")
@@ -264,7 +270,7 @@ def test_a_checkpoint_that_was_trained_further_is_asked(
     weights.write_bytes(bytes(1000))
     scorer = pytester.path / "mine.py"
     scorer.write_text("def judge(sample, reply):\n    raise ValueError('kaputt')\n")
-    options = ("--model-path=model", "-p", "no:cacheprovider", "-o", "pythonpath=.")
+    options = ("--model-path=model", "-p", "no:cacheprovider")
     assert pytester.runpytest_subprocess(*options).ret == 7
     scorer.write_text("def judge(sample, reply):\n    return float(sample.target in reply)\n")
     if changed:
