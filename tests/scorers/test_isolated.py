@@ -105,7 +105,7 @@ def score(function: object, reply: str, seconds: float = LONG) -> Score:
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     yield
-    wait_for(lambda: not with_argument(f"{__name__}:"))
+    wait_for(lambda: not with_argument(f"{__name__}:"), 90)
 
 
 def test_a_score_comes_back_whole() -> None:
