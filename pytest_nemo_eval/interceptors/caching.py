@@ -234,7 +234,9 @@ class _Store:
         return self._connect_once()
 
     def _connect_once(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._folder / FILE, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._folder / FILE, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", _TABLE):
                 connection.execute(statement)
