@@ -55,6 +55,7 @@ def test_the_quickstart(pytester: pytest.Pytester) -> None:
     assert items(pytester, EXAMPLES / "quickstart") == ["capitals", "opposites", "test_plurals"]
 
 
+@pytest.mark.once
 def test_the_release_gate(pytester: pytest.Pytester) -> None:
     """Both commands of its README: a model beside itself is GO, and beside a better one NO-GO."""
     folder = EXAMPLES / "release_gate"

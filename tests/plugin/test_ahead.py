@@ -11,6 +11,7 @@ import pytest
 
 from pytest_nemo_eval import read_run
 from tests.fake_endpoint import Body, question_of, serving
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 from tests.processes import wait_for
 
@@ -275,7 +276,7 @@ class Crowd:
         return str(right_up_to(10)(question))
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 def test_all_together_stay_within_the_limit(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     crowd = Crowd()
     write_suite(pytester, *map(named, ("first", "second", "third", "fourth", "fifth")))

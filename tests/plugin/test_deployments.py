@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from pytest_nemo_eval import read_run
+from tests.plugin.modes import EVERY_MODE, MODES
 from tests.plugin.suites import runs, task, write_suite, write_sums
 from tests.processes import Background, alive, wait_for, with_argument
 from tests.servers import write_vllm
-
-modes = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def starts(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callab
 Starts = Callable[[], list[int]]
 
 
-@modes
+@EVERY_MODE
 def test_one_deployment_for_everybody(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(gate=0.9), task("again", gate=0.9), task("third"))
     pytester.makepyfile(
@@ -55,7 +54,7 @@ def test_one_deployment_for_everybody(pytester: pytest.Pytester, starts: Starts,
     assert model.weights_fingerprint
 
 
-@modes
+@MODES
 @pytest.mark.parametrize("arguments", [["--co"], ["-k", "other"], ["--setup-plan"]])
 def test_none_where_none_is_needed(
     pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...], arguments: list[str]
@@ -74,7 +73,7 @@ def test_missing_data_deploys_nothing(pytester: pytest.Pytester, starts: Starts)
     result.stdout.fnmatch_lines(["*DatasetError: there is no data set file *nosuch.jsonl*"])
 
 
-@modes
+@MODES
 def test_a_server_that_does_not_start(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(), task("again"))
     result = pytester.runpytest_subprocess(
@@ -92,7 +91,7 @@ def test_a_server_that_does_not_start(pytester: pytest.Pytester, starts: Starts,
     )
 
 
-@modes
+@MODES
 def test_a_server_that_dies_in_the_middle(pytester: pytest.Pytester, starts: Starts, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(more="      params: {parallelism: 1, max_retries: 1}\n"))
     write_sums(pytester.path, 500)
@@ -140,7 +139,7 @@ def test_an_interrupt_ends_everything(
         assert read_run(folder).record.status != "finished"
 
 
-@modes
+@MODES
 def test_an_interrupt_while_the_server_starts(
     pytester: pytest.Pytester, background: Background, starts: Starts, mode: tuple[str, ...]
 ) -> None:
@@ -154,7 +153,7 @@ def test_an_interrupt_while_the_server_starts(
     assert with_argument(str(pytester.path)) == []
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")])
+@MODES
 def test_kill_9_at_any_moment(
     pytester: pytest.Pytester, background: Background, starts: Starts, mode: tuple[str, ...]
 ) -> None:

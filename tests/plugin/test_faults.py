@@ -13,6 +13,7 @@ import pytest
 from pytest_nemo_eval import Run, read_run
 from tests.fake_endpoint import Reply, serving
 from tests.plugin.conftest import Replay
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 
 QUICK = "      params: {request_timeout: 1}\n"
@@ -113,7 +114,7 @@ def test_an_empty_answer_is_an_answer(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 def test_faults_of_every_kind_change_nothing(pytester: pytest.Pytester, replay: Replay, mode: tuple[str, ...]) -> None:
     """30 % of all requests fail: 429, 500, resets, cut-off and garbled bodies, and silence."""
     write_suite(pytester, task(more=QUICK), task("again", more=QUICK))

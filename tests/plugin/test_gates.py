@@ -14,9 +14,9 @@ from pytest_nemo_eval.evaluation import RunPlace, plan
 from pytest_nemo_eval.runs import ModelRecord
 from tests.fake_endpoint import Reply, serving
 from tests.jobs import run_job
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 
-modes = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
 COUNT = 200
 TEST = """
     def test_sums(run_benchmark):
@@ -64,7 +64,7 @@ def verdict_file(pytester: pytest.Pytester) -> dict[str, object]:
     return found
 
 
-@modes
+@MODES
 @pytest.mark.parametrize(
     ("right", "code", "decision"),
     [(180, 0, "GO"), (100, 1, "NO-GO"), (172, 6, "INCONCLUSIVE")],
@@ -101,7 +101,7 @@ def test_flips_are_kept_with_both_answers(pytester: pytest.Pytester) -> None:
     )
 
 
-@modes
+@MODES
 def test_what_broke_is_no_verdict(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     write(pytester, drop="{min: 0.5}")
     (pytester.path / "eval_more.yaml").write_text(
@@ -219,7 +219,7 @@ def test_a_policy_with_a_typo(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*policy.yaml:3: unknown key benchmarks.sums.max_dorp; did you mean max_drop?*"])
 
 
-@modes
+@MODES
 @pytest.mark.parametrize(("floor", "code"), [(0.7, 0), (0.9, 1)])
 def test_a_composite(pytester: pytest.Pytester, mode: tuple[str, ...], floor: float, code: int) -> None:
     path = write_suite(pytester, task(), task("again"))

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fake_endpoint import FakeEndpoint, serving
 from tests.leaks import parts_shown
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite
 
 SECRET = "tok-0123456789abcdefghijklmnopqrstuvwxyz"
@@ -29,7 +30,7 @@ def echo(fake: FakeEndpoint, question: str) -> str:
     return f"{fake.headers[-1]['x-token']}: {right_up_to(7)(question)}"
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 @pytest.mark.parametrize("reference", ["${MY_TOKEN}", "${oc.env:MY_TOKEN}"])
 def test_they_reach_the_endpoint_and_no_report(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, reference: str, mode: tuple[str, ...]
@@ -57,7 +58,7 @@ def test_authorization_takes_the_place_of_a_key(pytester: pytest.Pytester, monke
     assert shown(pytester, result) == set()
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 @pytest.mark.parametrize(
     ("headers", "words"),
     [

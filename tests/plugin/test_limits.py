@@ -14,13 +14,12 @@ import pytest
 from pytest_nemo_eval import read_run
 from pytest_nemo_eval.runs import RunStatus
 from tests.fake_endpoint import Reply, serving
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 from tests.plugin.test_resume import all_released, answered, asked
 from tests.processes import Background, wait_for
 
 pytestmark = pytest.mark.once
-
-MODES = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
 
 
 class Gate:

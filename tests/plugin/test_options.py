@@ -8,6 +8,7 @@ import pytest
 
 from pytest_nemo_eval.plugin.options import OPTIONS
 from tests.fake_endpoint import serving
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, task, write_suite
 
 
@@ -89,7 +90,7 @@ def test_what_makes_no_sense_is_a_usage_error(pytester: pytest.Pytester, argumen
     result.stderr.fnmatch_lines(["ERROR: *"])
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "xdist"])
+@MODES
 @pytest.mark.parametrize("wrong", ["--eval-limit=abc", "--eval-set=evaluation.tasks.nosuch.repeats=1"])
 def test_a_mistake_beside_a_suite_file(pytester: pytest.Pytester, wrong: str, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task("some"))

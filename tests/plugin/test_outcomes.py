@@ -9,11 +9,8 @@ import pytest
 
 from pytest_nemo_eval import read_run
 from tests.fake_endpoint import Reply, serving
+from tests.plugin.modes import EVERY_MODE, MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
-
-SERIAL: tuple[str, ...] = ()
-WORKERS = ("-n", "2")
-modes = pytest.mark.parametrize("mode", [SERIAL, WORKERS], ids=["serial", "n2"])
 
 
 def test_a_gate_that_is_met(pytester: pytest.Pytester) -> None:
@@ -30,7 +27,7 @@ def test_a_gate_that_is_met(pytester: pytest.Pytester) -> None:
     assert len(run.results) == 10
 
 
-@modes
+@EVERY_MODE
 def test_a_gate_that_is_missed_explains_itself(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(gate=0.9))
     with serving(right_up_to(7)) as fake:
@@ -51,7 +48,7 @@ def test_a_gate_that_is_missed_explains_itself(pytester: pytest.Pytester, mode: 
     assert "Traceback" not in text
 
 
-@modes
+@MODES
 def test_a_plain_assert_explains_itself(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     write_sums(pytester.path)
     pytester.makepyfile(
@@ -69,7 +66,7 @@ def test_a_plain_assert_explains_itself(pytester: pytest.Pytester, mode: tuple[s
     result.stdout.re_match_lines([r"sums +0\.7000 .* accuracy >= 0\.9 +fail"])
 
 
-@modes
+@MODES
 def test_a_broken_endpoint_is_an_error_not_a_failure(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(gate=0.5, more="      params: {max_retries: 0}\n"))
     with serving(lambda _: Reply(status=500)) as fake:
@@ -82,7 +79,7 @@ def test_a_broken_endpoint_is_an_error_not_a_failure(pytester: pytest.Pytester, 
     assert "Traceback" not in result.stdout.str()
 
 
-@modes
+@MODES
 def test_a_key_that_is_refused_ends_the_benchmark_in_the_servers_words(
     pytester: pytest.Pytester, mode: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +129,7 @@ def test_a_custom_gate_may_be_inconclusive(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*INCONCLUSIVE*", "*too few questions*", "*inconclusive: too little evidence*"])
 
 
-@modes
+@MODES
 def test_advisory_gates_never_fail_and_never_make_a_pass(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(gate=0.9, more="      tier: advisory\n"))
     with serving(right_up_to(7)) as fake:
@@ -227,7 +224,7 @@ def test_scores_in_junit(pytester: pytest.Pytester) -> None:
     assert {p.get("name"): p.get("value") for p in properties}["sums.accuracy"] == "0.7"
 
 
-@modes
+@MODES
 def test_html_has_a_row_a_benchmark(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     write_suite(pytester, task(gate=0.5), task("hard", gate=0.9))
     pytester.makepyfile("def test_other():\n    pass\n")

@@ -8,8 +8,11 @@ import pytest
 
 from pytest_nemo_eval import read_run
 from tests.plugin.conftest import Replay
+from tests.plugin.modes import MODES
 from tests.plugin.suites import runs
 from tests.shared_data import RECORDED_GSM8K, shared_data
+
+pytestmark = pytest.mark.once
 
 OLD, NEW = "openai-6b_verification", "openai-175b_finetuning"
 SUITE = """
@@ -35,7 +38,7 @@ def write(pytester: pytest.Pytester, allowed: float | None) -> None:
         pytester.makepyfile(TEST.format(data=data, allowed=allowed))
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 def test_a_smaller_model_beside_a_larger_one(pytester: pytest.Pytester, replay: Replay, mode: tuple[str, ...]) -> None:
     recording = str(shared_data() / RECORDED_GSM8K)
     old, new = (replay("--replay", recording, "--only-model", model) for model in (OLD, NEW))

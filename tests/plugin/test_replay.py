@@ -11,6 +11,8 @@ from tests.plugin.conftest import Replay
 from tests.plugin.suites import runs
 from tests.shared_data import RECORDED_GSM8K, RECORDED_MMLU_PRO, shared_data
 
+pytestmark = pytest.mark.once
+
 
 def correct(pytester: pytest.Pytester, name: str, data: Path, url: str, *options: str) -> tuple[float, int]:
     """How many answers count, and of how many."""

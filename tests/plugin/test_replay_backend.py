@@ -9,9 +9,10 @@ import pytest
 
 from pytest_nemo_eval import Run, read_run
 from tests.fake_endpoint import serving
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite
 
-modes = pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def replayed(pytester: pytest.Pytester, recorded: Path) -> list[Run]:
     return [read_run(folder) for folder in runs(pytester) if folder.parent != recorded]
 
 
-@modes
+@MODES
 @pytest.mark.parametrize("what", ["session", "run", "baseline"])
 def test_the_same_score_and_nobody_is_asked(
     pytester: pytest.Pytester, recorded: Path, what: str, mode: tuple[str, ...]
@@ -49,7 +50,7 @@ def test_the_same_score_and_nobody_is_asked(
         assert run.record.model.backend == "replay"
 
 
-@modes
+@MODES
 def test_another_prompt_has_no_replies(pytester: pytest.Pytester, recorded: Path, mode: tuple[str, ...]) -> None:
     suite = pytester.path / "eval_it.yaml"
     suite.write_text(suite.read_text().replace("What is", "How much is"))
@@ -61,7 +62,7 @@ def test_another_prompt_has_no_replies(pytester: pytest.Pytester, recorded: Path
     )
 
 
-@modes
+@MODES
 def test_other_gates_are_tried_on_the_same_replies(
     pytester: pytest.Pytester, recorded: Path, mode: tuple[str, ...]
 ) -> None:
@@ -72,7 +73,7 @@ def test_other_gates_are_tried_on_the_same_replies(
     result.stdout.fnmatch_lines(["*gate missed: accuracy is 0.7000, not >= 0.8*"])
 
 
-@modes
+@MODES
 def test_another_scorer_is_tried_on_the_same_replies(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     """``includes`` finds 1 anywhere, and ``numeric`` looks at the last number."""
     write_suite(pytester, task(gate=1.0))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_nemo_eval import read_run
+from tests.plugin.modes import MODES
 from tests.plugin.suites import runs, task, write_suite, write_sums
 from tests.processes import alive, with_argument
 from tests.servers import write_vllm
@@ -71,7 +72,7 @@ def test_workers_go_on_with_the_same_new_one(pytester: pytest.Pytester, lines: L
     assert with_argument(str(pytester.path / "bin")) == []
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 def test_without_restarts_it_ends_in_an_error_with_the_log(
     pytester: pytest.Pytester, lines: Lines, mode: tuple[str, ...]
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_finished_run_is_measured_again(pytester: pytest.Pytester) -> None:
     assert last_run(pytester).record.resumed_answers == 10
 
 
+@pytest.mark.once
 def test_what_was_resumed_is_not_resumed_again(pytester: pytest.Pytester) -> None:
     write_suite(pytester, task())
     with serving(failing_once(3, Reply(status=400))) as fake:
@@ -157,6 +158,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_could_be_answered_otherwise_is_asked(pytester: pytest.Pytester, change: str) -> None:
     suite = write_suite(pytester, task())
@@ -224,6 +226,7 @@ def test_interceptors_see_what_was_resumed(pytester: pytest.Pytester) -> None:
     assert {one.reply.partition(" ")[0] for one in last_run(pytester).results} == {"That"}
 
 
+@pytest.mark.once
 def test_a_run_that_another_pytest_writes_is_left_alone(pytester: pytest.Pytester, background: Background) -> None:
     write_suite(pytester, task())
     held, first = threading.Event(), threading.Event()
@@ -247,6 +250,7 @@ def test_a_run_that_another_pytest_writes_is_left_alone(pytester: pytest.Pyteste
     assert {run.record.status.value for run in map(read_run, runs(pytester))} == {"finished"}
 
 
+@pytest.mark.once
 def test_what_another_models_run_could_not_use_is_still_there(pytester: pytest.Pytester) -> None:
     write_suite(pytester, task())
     with serving(failing_once(3, Reply(status=400))) as fake:
@@ -258,6 +262,7 @@ def test_what_another_models_run_could_not_use_is_still_there(pytester: pytest.P
     assert asked(fake, start) == [3]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_checkpoint_that_was_trained_further_is_asked(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, changed: bool

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_nemo_eval import read_run
 from tests.fake_endpoint import serving
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite
 from tests.processes import wait_for, with_argument
 
@@ -28,7 +29,7 @@ def suite(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(looping=SCORER)
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 @pytest.mark.parametrize(("allowed", "code"), [(1, 0), (0, 7)])
 @pytest.mark.usefixtures("suite")
 def test_one_endless_reply_is_one_unscored_sample(

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_nemo_eval import read_run
 from tests.fake_endpoint import Reply, serving
+from tests.plugin.modes import MODES
 from tests.plugin.suites import SUM, runs, task, write_suite, write_sums
 
 STREAM = "      params: {stream: true}\n"
@@ -46,7 +47,7 @@ def test_the_time_to_the_first_token_is_measured_and_recorded(pytester: pytest.P
     assert (found.record.counts.prompt_tokens, found.record.counts.completion_tokens) == (50, 20)
 
 
-@pytest.mark.parametrize("mode", [(), ("-n", "2")], ids=["serial", "n2"])
+@MODES
 def test_a_suite_may_have_a_ceiling_on_it(pytester: pytest.Pytester, mode: tuple[str, ...]) -> None:
     ceiling = STREAM + "      gates: {accuracy: {min: 1}, first_token_mean: {max: 60}}\n"
     write_suite(pytester, task(more=ceiling))
