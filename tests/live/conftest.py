@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,16 @@ class Vllm:
     @property
     def options_without_model(self) -> list[str]:
         return ["-o", f"eval_python={self.python}", "--max-model-len=2048", "--server-arg=enforce-eager"]
+
+
+def load_setup() -> Any:
+    """The project's own script, as a module."""
+    spec = importlib.util.spec_from_file_location("setup_cpu", SETUP)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
