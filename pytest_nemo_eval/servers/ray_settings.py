@@ -6,6 +6,9 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
+ONGOING = 10
+"""NeMo's default for ``max_ongoing_requests`` of a replica."""
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -13,12 +16,12 @@ class Scaling:
 
     Attributes:
         min_replicas, max_replicas: either of them turns autoscaling on, in place of ``num_replicas``.
-        max_ongoing_requests: of a replica; more wait for their turn.
+        max_ongoing_requests: of a replica; more wait for their turn. None leaves it to who serves.
         target_ongoing_requests: of a replica; what autoscaling aims at.
     """
 
     num_replicas: int = 1
-    max_ongoing_requests: int = 10
+    max_ongoing_requests: int | None = None
     num_cpus_per_replica: float = 1
     num_gpus_per_replica: float = 0
     min_replicas: int | None = None
@@ -27,7 +30,8 @@ class Scaling:
 
     def scaling_options(self) -> dict[str, Any]:
         """What ``ray.serve.llm`` takes too, which places its GPUs itself."""
-        made: dict[str, Any] = {"max_ongoing_requests": self.max_ongoing_requests}
+        wanted = self.max_ongoing_requests
+        made: dict[str, Any] = {} if wanted is None else {"max_ongoing_requests": wanted}
         if self.min_replicas is None and self.max_replicas is None:
             return {**made, "num_replicas": self.num_replicas}
         low = 1 if self.min_replicas is None else self.min_replicas
@@ -39,6 +43,7 @@ class Scaling:
     def deployment_options(self) -> dict[str, Any]:
         """Of ``serve.deployment``. A replica that was killed is missed within seconds."""
         return {
+            "max_ongoing_requests": ONGOING,
             **self.scaling_options(),
             "ray_actor_options": {"num_cpus": self.num_cpus_per_replica, "num_gpus": self.num_gpus_per_replica},
             "health_check_period_s": 5,
@@ -49,7 +54,7 @@ class Scaling:
 
 def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--num-replicas", type=int, default=1)
-    parser.add_argument("--max-ongoing-requests", type=int, default=10)
+    parser.add_argument("--max-ongoing-requests", type=int)
     parser.add_argument("--num-cpus-per-replica", type=float, default=1)
     parser.add_argument("--num-gpus-per-replica", type=float, default=0)
     parser.add_argument("--min-replicas", type=int)

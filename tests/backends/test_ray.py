@@ -79,8 +79,8 @@ def test_options_of_a_deployment() -> None:
         "graceful_shutdown_wait_loop_s": 0.2,
         "graceful_shutdown_timeout_s": 1,
     }
+    assert parsed("ray_minimal")[1].deployment_options()["max_ongoing_requests"] == 10
     assert parsed("ray_autoscaling")[1].scaling_options() == {
-        "max_ongoing_requests": 10,
         "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 2.5},
     }
 

@@ -48,7 +48,7 @@ def test_calls_reach_the_model(triton: ThreadingHTTPServer) -> None:
 def test_a_model_that_is_not_there(triton: ThreadingHTTPServer) -> None:
     model = TritonModel("127.0.0.1", triton.server_port, "other")
     assert not model.ready()
-    with pytest.raises(UnavailableError, match="Triton answers 400: .*no such model"):
+    with pytest.raises(UnavailableError, match=r"Triton answers 400: .*no such model"):
         model.answer(Call(COMPLETIONS, "{}"))
     model.close()
 

@@ -30,7 +30,7 @@ def python_with_servers() -> Path:
                     setup.mark(venv, wanted)
         except setup.SetupError as error:
             raise SystemExit(str(error)) from None
-    return venv / "bin" / "python"
+    return Path(venv) / "bin" / "python"
 
 
 def make(setup: Any, venv: Path, lock: int) -> None:
