@@ -6,31 +6,24 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.live.conftest import load_setup
-
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
-def python_with_servers() -> Path:
+def python_with_servers(setup: Any) -> Path:
     """The environment's interpreter; made where it is not there yet, which takes minutes.
 
-    Raises:
-        SystemExit: it cannot be made.
+    Args:
+        setup: the quickstart's ``setup_cpu``, which raises its SetupError where a step fails.
     """
-    setup = load_setup()
-    home = setup.default_home().with_name("servers")
+    home = Path(setup.default_home()).with_name("servers")
     venv = home / "venv"
     wanted = setup.digest(REQUIREMENTS)
-    if not setup.is_complete(venv, wanted):
-        home.mkdir(parents=True, exist_ok=True)
-        try:
-            with setup.locked(home) as lock:
-                if not setup.is_complete(venv, wanted):
-                    make(setup, venv, lock)
-                    setup.mark(venv, wanted)
-        except setup.SetupError as error:
-            raise SystemExit(str(error)) from None
-    return Path(venv) / "bin" / "python"
+    home.mkdir(parents=True, exist_ok=True)
+    with setup.locked(home) as lock:
+        if not setup.is_complete(venv, wanted):
+            make(setup, venv, lock)
+            setup.mark(venv, wanted)
+    return venv / "bin" / "python"
 
 
 def make(setup: Any, venv: Path, lock: int) -> None:

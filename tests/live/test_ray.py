@@ -1,0 +1,80 @@
+"""A real Ray Serve on the CPU: its answers, a replica that is killed, starts that fail, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from pytest_nemo_eval import read_run
+from tests.live.conftest import Servers
+from tests.live.servers import asking
+from tests.live.servers.leftovers import listens, marked, named, nothing_left
+from tests.live.servers.running import START_SECONDS, evaluation, finished, quickstart, serving
+from tests.plugin.suites import runs, task, write_suite
+from tests.processes import Background, wait_for
+
+pytestmark = pytest.mark.live
+LIMIT = 12
+
+
+def test_its_answers(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with nothing_left(monkeypatch):
+        with serving(servers, "ray", tmp_path, {"num_replicas": 2}) as server:
+            asking.check(server)
+        assert not listens(server.port)
+
+
+def test_a_replica_is_killed_in_mid_run(
+    pytester: pytest.Pytester, background: Background, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quickstart(pytester.path)
+    with nothing_left(monkeypatch) as mark:
+        words = evaluation(servers, "ray", "--server-arg=num_replicas=2", f"--eval-limit={LIMIT}")
+        with (pytester.path / "out.txt").open("wb") as output:
+            process = background(words, cwd=pytester.path, stdout=output)
+        wait_for(lambda: process.poll() is not None or finished(pytester.path) >= 3, START_SECONDS)
+        replicas = named(mark, "ray::ServeReplica")
+        assert len(replicas) == 2
+        os.kill(replicas[0], signal.SIGKILL)
+        assert process.wait(START_SECONDS) == 0
+    results = [result for folder in runs(pytester) for result in read_run(folder).results]
+    assert len(results) == 3 * LIMIT
+    assert all(result.score and result.reply for result in results)
+
+
+def test_pytest_is_killed(
+    pytester: pytest.Pytester, background: Background, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quickstart(pytester.path)
+    with nothing_left(monkeypatch) as mark:
+        process = background(evaluation(servers, "ray", "--eval-limit=20"), cwd=pytester.path)
+        wait_for(lambda: finished(pytester.path) >= 1, START_SECONDS)
+        assert len(marked(mark)) > 3
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (["--model-path=no-such/model"], "*check --model-path*"),
+        (["--server-arg=num_replicas=1000"], "*1000 replicas of 1 CPU do not fit: this machine has *"),
+        (["--eval-set", "deployment.tensor_parallelism=2"], "*has no tensor or pipeline parallelism*"),
+    ],
+    ids=["model", "resources", "parallelism"],
+)
+def test_a_start_that_fails_says_why(
+    pytester: pytest.Pytester,
+    servers: Servers,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    advice: str,
+) -> None:
+    write_suite(pytester, task())
+    with nothing_left(monkeypatch):
+        result = pytester.runpytest_subprocess(*servers.options("ray"), *options)
+        assert result.ret == 7
+        result.stdout.fnmatch_lines(["*the server ended before it was ready: exit code 1*", advice])
