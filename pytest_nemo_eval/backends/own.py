@@ -36,7 +36,10 @@ HINTS = (
     LogHint(text="do not fit", advice="lower num_replicas, num_cpus_per_replica or num_gpus_per_replica"),
     LogHint(text="is greater than the model's own", advice="lower --max-model-len"),
     LogHint(text="has no tensor or pipeline parallelism", advice="leave it out, or say engine: vllm on a GPU host"),
-    LogHint(text="LocalEntryNotFoundError", advice="the model is neither a folder nor in the hub's cache"),
+    LogHint(
+        text="LocalEntryNotFoundError",
+        advice="the model is neither a folder nor in the hub's cache: check --model-path",
+    ),
     LogHint(text="Repo id must", advice="the model is neither a folder nor a hub id: check --model-path"),
     LogHint(text="RepositoryNotFoundError", advice="the hub has no such model: check --model-path (and HF_TOKEN)"),
     LogHint(text="Can't load the configuration of", advice="this is no model: check --model-path"),

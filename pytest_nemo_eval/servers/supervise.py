@@ -25,6 +25,8 @@ ENDING_SECONDS = 6.5
 """How long a child may take to end when it is told to: less than a launcher gives us."""
 ORPHAN_SECONDS = 1.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where Linux has it
+TRITONS_FOLDER = "/tmp/folder"  # noqa: S108  wherever TMPDIR is
+LITTER = "litter"
 LONGEST_FOLDER = 30
 """Ray's sockets lie deep in the folder, and a socket's path has 107 characters at most."""
 PR_SET_PDEATHSIG = 1
@@ -36,7 +38,10 @@ def main(arguments: list[str]) -> int:
     if FOLDER in os.environ:
         from .programs import run
 
-        return run(arguments[0], arguments[1:])
+        code = run(arguments[0], arguments[1:])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # all is shut down; a thread that still computes would abort a usual end
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_base()))
@@ -77,6 +82,7 @@ def _run(command: list[str], folder: Path) -> int:
         nonlocal told
         if not told:
             told = True
+            note_litter(folder)
             child.send_signal(signal.SIGTERM)
             signal.setitimer(signal.ITIMER_REAL, ENDING_SECONDS)
 
@@ -121,8 +127,25 @@ def remove_leftovers() -> None:
                 _remove(folder)
 
 
+def note_litter(folder: Path) -> None:
+    """Writes down which folders Triton made outside of ours: it forgets them when it is killed.
+
+    The command lines of its Python backends, whose program lies in our folder, tell: ``STUB /tmp/folderXXXXXX/1/...``.
+    """
+    stub = f"{folder}/"
+    for listing in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = listing.read_bytes().decode("utf-8", "replace").split("\0")
+            if words[0].startswith(stub) and len(words) > 1 and words[1].startswith(TRITONS_FOLDER):
+                with (folder / LITTER).open("a") as file:
+                    file.write(f"{Path(*Path(words[1]).parts[:3])}\n")
+
+
 def _remove(folder: Path) -> None:
-    """The folder, and the shared memory that PyTriton names by the child's pid."""
+    """The folder, what was noted, and the shared memory that PyTriton names by the child's pid."""
+    with contextlib.suppress(OSError):
+        for line in (folder / LITTER).read_text().splitlines():
+            shutil.rmtree(line, ignore_errors=True)
     with contextlib.suppress(OSError):
         pid = int((folder / "pid").read_text() or 0)
         for entry in SHARED_MEMORY.glob(f"pytrtion{pid}-*"):

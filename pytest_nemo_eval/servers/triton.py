@@ -28,10 +28,13 @@ from .common import (
     parser,
     say,
 )
+from .supervise import note_litter
 from .values import Call
 
 CALL, REPLY = "call", "reply"
 POLL_SECONDS = 0.25
+EXIT_SECONDS = 2
+"""How long Triton waits for what is in progress: whoever asked for it is gone."""
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -49,6 +52,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         say("the model is loaded; starting Triton")
         triton = _make_triton(options.host, port, name, bridge, settings)
         triton.run()
+        note_litter(own_folder())
         say("Triton is ready")
         while triton.is_alive() and front.poll() is None:
             time.sleep(POLL_SECONDS)
@@ -83,7 +87,9 @@ def _make_triton(host: str, port: int, name: str, bridge: Bridge, settings: Mode
         raise ServerError(f"PyTriton cannot be imported ({error}): pip install nvidia-pytriton") from None
     _find_python_library()
     workspace = own_folder() / "triton"
-    configuration = TritonConfig(http_address=host, http_port=port, allow_grpc=False, allow_metrics=False)
+    configuration = TritonConfig(
+        http_address=host, http_port=port, allow_grpc=False, allow_metrics=False, exit_timeout_secs=EXIT_SECONDS
+    )
     triton = Triton(config=configuration, workspace=workspace)
     batcher = DynamicBatcher(max_queue_delay_microseconds=int(settings.batch_wait * 1e6))
     triton.bind(

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nemo_eval import read_run
 from tests.live.conftest import Servers
 from tests.live.servers import asking
 from tests.live.servers.leftovers import listens, marked, named, nothing_left
-from tests.live.servers.running import START_SECONDS, evaluation, finished, quickstart, serving
+from tests.live.servers.running import START_SECONDS, answered, evaluation, finished, quickstart, serving
 from tests.plugin.suites import runs, task, write_suite
 from tests.processes import Background, wait_for
 
@@ -40,9 +39,7 @@ def test_a_replica_is_killed_in_mid_run(
         assert len(replicas) == 2
         os.kill(replicas[0], signal.SIGKILL)
         assert process.wait(START_SECONDS) == 0
-    results = [result for folder in runs(pytester) for result in read_run(folder).results]
-    assert len(results) == 3 * LIMIT
-    assert all(result.score and result.reply for result in results)
+    assert [answered(folder) for folder in runs(pytester)] == [LIMIT] * 3
 
 
 def test_pytest_is_killed(

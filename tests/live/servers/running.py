@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from pytest_nemo_eval import read_run
 from pytest_nemo_eval.backends import create_backend
 from pytest_nemo_eval.config.settings import DeploymentSettings, ExecutionSettings
 from pytest_nemo_eval.deployment.readiness import wait_until_ready
@@ -47,6 +48,11 @@ def quickstart(folder: Path) -> Path:
 def evaluation(servers: Servers, backend: str, *further: str) -> list[str]:
     """The command line of an evaluation of the quickstart."""
     return [sys.executable, "-m", "pytest", *servers.options(backend), *further, "quickstart"]
+
+
+def answered(folder: Path) -> int:
+    """Samples of a Run that have an answer and a score."""
+    return len({result.sample_id for result in read_run(folder).results if result.score and result.reply})
 
 
 def finished(folder: Path) -> int:
