@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tests.processes import Background, wait_for
 
 pytestmark = pytest.mark.live
 LIMIT = 12
+CLUSTER = Path(__file__).parent / "servers" / "cluster.py"
 
 
 def test_its_answers(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +55,43 @@ def test_pytest_is_killed(
         assert len(marked(mark)) > 3
         process.kill()
         process.wait()
+
+
+def test_it_joins_a_running_cluster_and_leaves_it_as_it_was(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with nothing_left(monkeypatch), tempfile.TemporaryDirectory(prefix="ne", dir="/tmp") as folder:
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+        monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        with subprocess.Popen(
+            [servers.python, CLUSTER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as cluster:
+            try:
+                monkeypatch.setenv("RAY_ADDRESS", said(cluster, "address"))
+                with serving(servers, "ray", tmp_path, {"num_replicas": 2}) as server:
+                    assert "Paris" in str(asking.Asked(server).chat("What is the capital of France?"))
+                    running = ask(cluster)
+                assert len(running) == 3
+                assert ask(cluster) == ["users", "hello"]
+                monkeypatch.delenv("RAY_ADDRESS")
+            finally:
+                cluster.communicate(timeout=60)
+
+
+def ask(cluster: subprocess.Popen[str]) -> list[str]:
+    assert cluster.stdin is not None
+    cluster.stdin.write("\n")
+    cluster.stdin.flush()
+    return said(cluster, "running").split()
+
+
+def said(cluster: subprocess.Popen[str], word: str) -> str:
+    """What follows a word at the beginning of a line."""
+    assert cluster.stdout is not None
+    for line in cluster.stdout:
+        if line.startswith(f"{word} "):
+            return line[len(word) :].strip()
+    raise AssertionError("the cluster ended")
 
 
 @pytest.mark.parametrize(
