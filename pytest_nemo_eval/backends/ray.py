@@ -12,7 +12,7 @@ from .base import served_name
 from .own import ENVIRONMENT, HINTS, PROGRESS, command_line
 
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_COLOR_PREFIX": "0"}
-_ARGUMENTS: Mapping[str, type] = {
+ARGUMENTS: Mapping[str, type] = {
     "num_replicas": int,
     "max_ongoing_requests": int,
     "num_cpus_per_replica": float,
@@ -30,7 +30,7 @@ class RayBackend:
     name: str = "ray"
 
     def command(self, deployment: DeploymentSettings) -> ServerCommand:
-        words = command_line("ray", deployment, _ARGUMENTS)
+        words = command_line("ray", deployment, ARGUMENTS)
         if deployment.data_parallelism is not None:
             if any(word.startswith("--num-replicas=") for word in words):
                 raise ConfigError("deployment.data_parallelism and the server argument num_replicas: give one of them")

@@ -15,7 +15,7 @@ from .own import ENVIRONMENT, HINTS, PROGRESS, checked, command_line, model_path
 
 FRONTEND = "/opt/tritonserver/python/openai/openai_frontend/main.py"
 """In NVIDIA's containers of Triton."""
-_ARGUMENTS: Mapping[str, type] = {"triton_port": int, "triton_model_name": str}
+ARGUMENTS: Mapping[str, type] = {"triton_port": int, "triton_model_name": str}
 _FRONTEND_ARGUMENTS = {
     "tokenizer": "--tokenizer",
     "triton_backend": "--backend",
@@ -52,7 +52,7 @@ class TritonBackend:
 
 def _own(deployment: DeploymentSettings) -> tuple[str, ...]:
     rest = {name: value for name, value in deployment.server_args.items() if name != "frontend"}
-    return command_line("triton", msgspec.structs.replace(deployment, server_args=rest), _ARGUMENTS)
+    return command_line("triton", msgspec.structs.replace(deployment, server_args=rest), ARGUMENTS)
 
 
 def _frontend(deployment: DeploymentSettings) -> Iterator[str]:

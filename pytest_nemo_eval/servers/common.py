@@ -104,6 +104,7 @@ def make_engine(settings: ModelSettings) -> Engine:
             tensor_parallel_size=settings.tensor_parallel_size,
             pipeline_parallel_size=settings.pipeline_parallel_size,
             gpu_memory_utilization=settings.gpu_memory_utilization,
+            enforce_eager=None if has_gpu() else True,  # compiling takes minutes, and on a CPU it does not pay
         )
     if kind != "transformers":
         raise ServerError(f"engine {kind}: there are {', '.join(ENGINES)}")

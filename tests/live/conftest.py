@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.servers.environment import python_with_servers
+from tests.live.servers.environment import model, python_with_servers
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = ROOT / "example_suites" / "quickstart" / "cpu" / "setup_cpu.py"
@@ -84,11 +84,12 @@ def vllm(installed_vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> Vllm:
 
 
 @pytest.fixture(scope="session")
-def installed_servers(installed_vllm: Vllm) -> Servers:
-    """The same; the model is that of the quickstart."""
+def installed_servers() -> Servers:
+    """The same, without vLLM."""
     setup = load_setup()
     try:
-        return Servers(python_with_servers(setup), installed_vllm.model)
+        python = python_with_servers(setup)
+        return Servers(python, model(setup, python))
     except setup.SetupError as error:
         cannot(f"PyTriton and Ray Serve cannot be set up here: {error}")
         raise

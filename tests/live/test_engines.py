@@ -27,10 +27,11 @@ CALLS = [
 
 
 def replies(python: Path, engine: str, model: Path) -> list[tuple[int, dict[str, Any]]]:
-    done = subprocess.run(
-        [python, PROGRAM, START, engine, model], input=json.dumps(CALLS), stdout=subprocess.PIPE, text=True, check=True
-    )
-    return [(status, body) for status, body in json.loads(done.stdout.splitlines()[-1])]
+    words = [str(word) for word in (python, PROGRAM, START, engine, model)]
+    done = subprocess.run(words, input=json.dumps(CALLS), stdout=subprocess.PIPE, text=True, check=False, timeout=400)
+    # vLLM on a CPU aborts when its process ends, after all is said
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("replies ")]
+    return [(status, body) for status, body in json.loads(told.partition(" ")[2])]
 
 
 def test_they_agree(servers: Servers, vllm: Vllm) -> None:
@@ -42,7 +43,7 @@ def test_they_agree(servers: Servers, vllm: Vllm) -> None:
         for mine, its in zip(one["choices"], other["choices"], strict=True):
             assert texts(mine) == texts(its)
             assert mine["finish_reason"] == its["finish_reason"]
-            assert logprobs(mine) == pytest.approx(logprobs(its), abs=0.1)  # vLLM computes in bfloat16
+            assert logprobs(mine) == pytest.approx(logprobs(its), rel=0.03, abs=0.1)  # vLLM computes in bfloat16
 
 
 def texts(choice: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Answers calls with an engine alone: ``python engine.py START ENGINE MODEL < CALLS``, in an environment that has it.
 
-CALLS is a list of ``[protocol, body]`` in JSON; the replies are the last line of what it prints.
+CALLS is a list of ``[protocol, body]`` in JSON; the replies follow the word ``replies``: engines print too.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ def main() -> None:
     made = bridge.Bridge(common.make_engine(settings), "m", settings.max_batch_size)
     calls = [values.Call(protocol, json.dumps(body)) for protocol, body in json.load(sys.stdin)]
     replies = made.answer(calls)
-    print()
-    print(json.dumps([[reply.status, json.loads(reply.body)] for reply in replies]), flush=True)
+    print("\nreplies", json.dumps([[reply.status, json.loads(reply.body)] for reply in replies]), flush=True)
 
 
 if __name__ == "__main__":  # vLLM starts processes that import this file

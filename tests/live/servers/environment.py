@@ -26,6 +26,17 @@ def python_with_servers(setup: Any) -> Path:
     return venv / "bin" / "python"
 
 
+def model(setup: Any, python: Path) -> Path:
+    """The quickstart's model; made where it is not there yet."""
+    home = Path(setup.default_home())
+    made = home / str(setup.MODEL)
+    home.mkdir(parents=True, exist_ok=True)
+    with setup.locked(home) as lock:
+        if not setup.model_is_complete(made):
+            setup.make_model(home, python.parents[1], made, lock)
+    return made
+
+
 def make(setup: Any, venv: Path, lock: int) -> None:
     """Installs the pinned list as it stands."""
     setup.say(f"PyTriton and Ray Serve into {venv}: 2.5 GB on disk, about 3 minutes")
