@@ -23,7 +23,8 @@ Answer = list[dict[str, Any]]
 
 
 def questions() -> list[str]:
-    rows = [line for name in ("capitals", "opposites") for line in (DATA / f"{name}.jsonl").open().readlines()[:20]]
+    files = [(DATA / f"{name}.jsonl").read_text(encoding="utf-8") for name in ("capitals", "opposites")]
+    rows = [line for file in files for line in file.splitlines()[: PROMPTS // 2]]
     return [f"{json.loads(row)['question']} Answer with one word." for row in rows]
 
 
@@ -38,8 +39,8 @@ def answers(servers: Servers, backend: str, folder: Path, arguments: Mapping[str
 def margin(one: Answer, other: Answer) -> float:
     """How near the two likeliest tokens are where the answers part: the smaller of both servers' margins."""
     place = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a["token"] != b["token"]), None)
-    if place is None:  # one of them is the beginning of the other: vLLM tells the token that ends a text
-        return 0.0 if abs(len(one) - len(other)) <= 1 else float("inf")
+    if place is None:  # one of them is the beginning of the other
+        return float("inf")
     tops = [answer[place]["top_logprobs"] for answer in (one, other)]
     return min(float(top[0]["logprob"] - top[1]["logprob"]) for top in tops)
 

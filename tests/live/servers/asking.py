@@ -22,7 +22,9 @@ class Asked:
     def post(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection(*self._address, timeout=300)
         try:
-            connection.request("POST", path, json.dumps({"model": "smol", **body}))
+            connection.request(
+                "POST", path, json.dumps({"model": "smol", **body}), {"content-type": "application/json"}
+            )
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
@@ -30,7 +32,7 @@ class Asked:
 
     def chat(self, question: str, **body: Any) -> dict[str, Any]:
         ask = {"messages": [{"role": "user", "content": question}], "temperature": 0, "max_tokens": 12}
-        status, reply = self.post("/v1/chat/completions/", **{**ask, **body})
+        status, reply = self.post("/v1/chat/completions", **{**ask, **body})
         assert status == 200, reply
         return reply
 
@@ -115,4 +117,5 @@ def check_refusals(asked: Asked) -> None:
     assert asked.post("/v1/completions", prompt="x " * 3000)[0] == 400
     assert asked.post("/v1/completions", prompt="x", stream=True)[0] == 400
     assert asked.post("/v1/completions", model="other", prompt="x")[0] == 404
+    assert asked.post("/v1/completions/", prompt="x", max_tokens=1)[0] == 200
     assert asked.post("/v1/embeddings", input="x")[0] == 404
