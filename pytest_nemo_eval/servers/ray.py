@@ -41,15 +41,22 @@ def main(arguments: Sequence[str]) -> int:
     except ImportError as error:
         raise ServerError(f"Ray Serve cannot be imported ({error}): pip install 'ray[serve]'") from None
     name = f"nemo-eval-{secrets.token_hex(4)}"
+    keeps = True
     try:
         _connect(ray, address)
+        keeps = has_serve(ray)
         _check_resources(ray, scale, joins=bool(address))
         if _uses_llm(settings):
+            if keeps:
+                raise ServerError(
+                    "a Ray Serve runs on this cluster already, and its address is not ours to set: give it with "
+                    "--model-url, or say engine: transformers"
+                )
             ray_llm.serve_until_the_end(options.host, options.port, name, settings, scale)
         _serve_bridge(options, name, settings, scale)
     finally:
         if ray.is_initialized():
-            serve.delete(name) if address else serve.shutdown()
+            _end(serve, name, keeps)
             ray.shutdown()
     return 0
 
@@ -88,6 +95,19 @@ def _connect(ray: Any, address: str) -> None:
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
     )
+
+
+def has_serve(ray: Any) -> bool:
+    """Whether somebody's Serve runs on the cluster; it has a namespace of its own."""
+    return any(actor["namespace"] == "serve" for actor in ray.util.list_named_actors(all_namespaces=True))
+
+
+def _end(serve: Any, name: str, keeps: bool) -> None:
+    """Our application, and Serve itself where it was not there before."""
+    if not keeps:
+        serve.shutdown()
+    elif name in serve.status().applications:
+        serve.delete(name)
 
 
 def _check_resources(ray: Any, scale: Scaling, joins: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 from .common import ModelSettings, ServerError, say
@@ -31,10 +30,10 @@ def llm_arguments(settings: ModelSettings, scale: Scaling) -> dict[str, Any]:
 
 
 def serve_until_the_end(host: str, port: int, name: str, settings: ModelSettings, scale: Scaling) -> None:
-    """Serve behind Ray's own HTTP proxy, which must be ours.
+    """Serve behind Ray's own HTTP proxy, which must not be there yet.
 
     Raises:
-        ServerError: it cannot be.
+        ServerError: ``ray.serve.llm`` is not there.
     """
     from ray import serve
 
@@ -42,17 +41,7 @@ def serve_until_the_end(host: str, port: int, name: str, settings: ModelSettings
         from ray.serve.llm import build_openai_app
     except ImportError as error:
         raise ServerError(f"ray.serve.llm cannot be imported ({error}): pip install 'ray[llm]'") from None
-    if _proxies(serve.status()):
-        raise ServerError(
-            "a Ray Serve runs on this cluster already, and its address is not ours to set: give it with --model-url, "
-            "or use the engine transformers"
-        )
     serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port})
     serve.run(build_openai_app(llm_arguments(settings, scale)), name=name)
     say("Ray Serve is ready")
     threading.Event().wait()  # until a signal
-
-
-def _proxies(status: Any) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = status.proxies
-    return found
