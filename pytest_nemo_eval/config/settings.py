@@ -47,6 +47,7 @@ class DeploymentSettings(Settings, frozen=True, kw_only=True):
         server_args: further flags of the server, without their dashes; true is a flag without a value.
         environment: further variables for the server; never a key.
         timeout: how long the start may take, in seconds.
+        exclusive: no other deployment of the session is up beside this one: they take turns.
     """
 
     type: str = "vllm"
@@ -63,6 +64,7 @@ class DeploymentSettings(Settings, frozen=True, kw_only=True):
     server_args: Mapping[str, str | int | float | bool] = msgspec.field(default_factory=dict)
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     timeout: Seconds | None = None
+    exclusive: bool = False
 
 
 class ExecutionSettings(Settings, frozen=True, kw_only=True):

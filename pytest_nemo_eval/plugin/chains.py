@@ -12,7 +12,7 @@ from ..config.options import EvalSettings
 from ..config.settings import InterceptorSettings, SuiteSettings
 from ..config.suite import settings_of
 from ..interceptors import Interceptor, check_order, create_interceptor, parse_interceptor
-from .serving import SUITE
+from .turns import SUITE
 
 TASK_INTERCEPTORS = pytest.StashKey[tuple[InterceptorSettings, ...]]()
 """On an item of a suite file: what its task asks for."""

@@ -14,7 +14,7 @@ from ..backends import Backend
 from ..client import Client
 from ..client.client import list_models
 from ..config.options import REPLAY, EvalSettings, Serving, resolve_serving
-from ..config.settings import ExecutionSettings, SuiteSettings
+from ..config.settings import ExecutionSettings
 from ..deployment import DeploymentSpec
 from ..endpoint import REPLAY_SCHEME, Endpoint, find_headers, find_key
 from ..errors import ConfigError, EndpointError
@@ -23,9 +23,7 @@ from ..runs import ModelRecord
 from ..runs.provenance import files_stamp, has_chat_template, weights_fingerprint
 from ..server import ServerAddress
 from .state import EvalSession, Served
-
-SUITE = pytest.StashKey[SuiteSettings]()
-"""On an item of a suite file: the file's settings."""
+from .turns import SUITE, group_of
 
 
 def borrower(
@@ -44,6 +42,8 @@ def borrower(
             execution=execution,
             timeout=serving.deployment.timeout or session.settings.deploy_timeout,
             restarts=session.settings.deploy_restarts,
+            exclusive=serving.deployment.exclusive,
+            group=group_of(serving),
         )
         address = session.lender.acquire(spec)
         session.served[address.base_url] = Served(serving, address, spec)
