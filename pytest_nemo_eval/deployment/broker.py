@@ -12,11 +12,13 @@ from pathlib import Path
 from ..errors import DeploymentError, EvalError
 from ..launchers import Server, create_launcher
 from ..server import ServerAddress
+from . import kept
 from .demand import Demand
 from .readiness import describe_end, wait_until_ready
 from .spec import DeploymentSpec
 
 CLOSE_SECONDS = 30.0
+END_COMMAND = "python -m pytest_nemo_eval.deployment end"
 PATIENCE_SECONDS = 10.0
 """How long a deployment must have been idle before it makes room for one that it bars, although items need it later."""
 
@@ -51,12 +53,16 @@ class Broker:
         folder: for the servers' logs; made by the first deployment.
         report: shows a line to whoever waits.
         demand: which items there are.
+        keep: leave servers up, for the sessions to come.
     """
 
-    def __init__(self, folder: Path, report: Callable[[str], None], demand: Demand | None = None) -> None:
+    def __init__(
+        self, folder: Path, report: Callable[[str], None], demand: Demand | None = None, keep: bool = False
+    ) -> None:
         self._folder = folder
         self._report = report
         self._demand = demand if demand is not None else Demand({})
+        self._keep = keep
         self._up: list[_Deployment] = []
         self._lock = threading.Lock()
         self._deployments: dict[str, _Deployment] = {}
@@ -92,11 +98,21 @@ class Broker:
         self._closing.set()
         with self._lock:
             deployments = list({*self._deployments.values(), *self._up})
+        if self._keep:
+            deployments = [deployment for deployment in deployments if not self._leave_up(deployment)]
         threads = [threading.Thread(target=self._stop, args=(deployment,)) for deployment in deployments]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(timeout=CLOSE_SECONDS)
+
+    def _leave_up(self, deployment: _Deployment) -> bool:
+        if deployment.server is None or deployment.address is None or deployment.released:
+            return False
+        path = kept.keep(deployment.spec, deployment.server, deployment.address)
+        if path is not None:
+            self._report(f"kept: {deployment.address.base_url}, until: {END_COMMAND} {path.stem}")
+        return path is not None
 
     def _deployment(self, spec: DeploymentSpec) -> _Deployment:
         with self._lock:
@@ -199,6 +215,10 @@ class Broker:
 
     def _start(self, deployment: _Deployment) -> ServerAddress:
         spec, log = deployment.spec, deployment.log
+        if (found := kept.find(spec)) is not None:
+            deployment.server = found.server
+            self._report(f"taken over from an earlier session: {found.address.base_url}")
+            return found.address
         launcher = create_launcher(spec.launcher, spec.execution)
         began = time.monotonic()
         with self._lock:

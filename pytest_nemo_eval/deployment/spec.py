@@ -20,6 +20,7 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True):
         restarts: how often it is started again once it has died.
         exclusive: no other deployment of the session may be up beside it.
         group: the items that need it, as the session's Demand knows them; no part of what makes it equal to another.
+        identity: a stamp of the model's files, as of now; no part of it either.
     """
 
     command: ServerCommand
@@ -29,12 +30,19 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     exclusive: bool = False
     group: str = ""
+    identity: str = ""
 
     @property
     def key(self) -> str:
         """The same for equal specifications, in every process."""
-        content = msgspec.json.encode(msgspec.structs.replace(self, group=""), order="deterministic")
+        content = msgspec.json.encode(msgspec.structs.replace(self, group="", identity=""), order="deterministic")
         return hashlib.sha256(content).hexdigest()[:16]
+
+    @property
+    def kept_key(self) -> str:
+        """The same for deployments that serve the same files with the same command, whatever the session."""
+        content = (self.command, self.launcher, self.execution, self.identity)
+        return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:16]
 
     def bars(self, other: DeploymentSpec) -> bool:
         """Whether the two cannot be up together: one is exclusive, or both are to have the same port."""

@@ -38,7 +38,8 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         config.pluginmanager.register(Worker(session), "nemo_eval_worker")
         return
     folder = output_folder(config, settings, new_session_name())
-    broker = Broker(folder / "servers", announcer.line, Demand(groups(items, settings)))
+    demand = Demand({} if settings.keep_deployment else groups(items, settings))
+    broker = Broker(folder / "servers", announcer.line, demand, settings.keep_deployment)
     session = EvalSession(settings, broker, folder, announcer)
     config.stash[SESSION] = session
     session.ahead = Ahead(session)
@@ -56,7 +57,8 @@ def activate_controller(config: pytest.Config, folder: Path, name: str) -> Judge
     output = output_folder(config, settings, name)
     meeting = MeetingPoint(folder)
     each = config.getoption("dist") == "each"  # every worker runs every item: none is over with its first run
-    broker = Broker(output / "servers", Announcer(config).line, Demand({} if each else meeting.groups()))
+    demand = Demand({} if each or settings.keep_deployment else meeting.groups())
+    broker = Broker(output / "servers", Announcer(config).line, demand, settings.keep_deployment)
     server = BrokerServer(broker)
     meeting.publish(server)
     config.pluginmanager.register(Turns(broker), "nemo_eval_turns")

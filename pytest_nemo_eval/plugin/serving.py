@@ -44,12 +44,18 @@ def borrower(
             restarts=session.settings.deploy_restarts,
             exclusive=serving.deployment.exclusive,
             group=group_of(serving),
+            identity=_identity(serving),
         )
         address = session.lender.acquire(spec)
         session.served[address.base_url] = Served(serving, address, spec)
         return address
 
     return borrow
+
+
+def _identity(serving: Serving) -> str:
+    revision = str(serving.deployment.server_args.get("revision", "main"))
+    return _stamp(serving.deployment.model_path or "", revision, serving.deployment.environment)
 
 
 def _check_model_folder(serving: Serving) -> None:
@@ -119,7 +125,7 @@ def model_record(endpoint: Endpoint, session: EvalSession) -> ModelRecord:
         record,
         path=path,
         weights_fingerprint=weights_fingerprint(path, revision),
-        stamp=_stamp(path, revision, served.serving.deployment.environment),
+        stamp=_identity(served.serving),
         chat_template=True if "chat-template" in given else has_chat_template(path, revision),
         backend=served.serving.backend,
         launcher=served.serving.launcher,
