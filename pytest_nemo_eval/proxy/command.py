@@ -39,7 +39,7 @@ def main(arguments: list[str], parent: int) -> int:
     Args:
         parent: the process that this one ends with.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pytest_nemo_eval").setLevel(options.log_level.upper())
     try:
@@ -151,7 +151,8 @@ def _key(base_url: str, variable: str | None) -> Secret | None:
     return find_key(base_url, variable) if variable is not None else None
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """All options."""
     parser = argparse.ArgumentParser(
         prog="python -m pytest_nemo_eval.proxy",
         description="Interceptors as an OpenAI-compatible server on this machine, for clients of any kind. Prints its "
