@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -99,7 +100,7 @@ async def _serve(options: argparse.Namespace, endpoint: Endpoint, interceptors: 
             await web.TCPSite(runner, HOST, options.port, backlog=1024).start()
         except OSError as error:
             raise ConfigError(f"cannot listen on {HOST}:{options.port}: {os.strerror(error.errno or 0)}") from None
-        print(f"http://{HOST}:{runner.addresses[0][1]}/v1", flush=True)  # noqa: T201  # what whoever started it waits for
+        print(f"http://{HOST}:{runner.addresses[0][1]}/v1", flush=True)  # noqa: T201  # whoever started it waits for it
         watch = threading.Thread(target=_watch, args=(parent, loop, ending), daemon=True, name="nemo-eval-parent")
         watch.start()
         await ending.wait()
@@ -112,7 +113,8 @@ def _watch(parent: int, loop: asyncio.AbstractEventLoop, ending: asyncio.Event) 
     """A thread, so that an interceptor which blocks the loop keeps nothing alive."""
     while os.getppid() == parent:
         time.sleep(WATCH_SECONDS)
-    loop.call_soon_threadsafe(ending.set)
+    with contextlib.suppress(RuntimeError):  # the loop has ended already
+        loop.call_soon_threadsafe(ending.set)
     time.sleep(HANGING_SECONDS)
     os._exit(1)
 

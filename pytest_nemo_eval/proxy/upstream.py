@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 import aiohttp
@@ -67,17 +69,26 @@ class Upstream:
         Raises:
             EndpointError: there is no answer (status 502), none in time (504), or it broke off.
         """
-        secrets = Endpoint(self.endpoint.base_url, "", api_key=self.endpoint.api_key, headers=_secrets(headers))
+        sent = {**self._key, **headers, "accept-encoding": "identity"}
         try:
-            sent = {**self._key, **headers, "accept-encoding": "identity"}
             async with self._places, self._direct.request(method, url, content, sent, self._limits) as reply:
                 yield reply
         except (aiohttp.ServerTimeoutError, TimeoutError, asyncio.TimeoutError):
-            raise _failure(504, f"{url} says nothing for {self._timeout:g} s") from None
+            raise _failure(504, f"{_shown(url)} says nothing for {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _failure(502, f"{url} cannot be reached: {in_words(secrets, error)}") from None
+            words = in_words(self.known(headers), error)
+            raise _failure(502, f"{_shown(url)} cannot be reached, or broke off: {words}") from None
         except (ValueError, TypeError) as error:  # what cannot be sent: a header's characters, a proxy
-            raise _failure(502, f"the request to {url} could not be sent: {in_words(secrets, error)}") from None
+            words = in_words(self.known(headers), error)
+            raise _failure(502, f"the request to {_shown(url)} could not be sent: {words}") from None
+
+    def known(self, headers: Mapping[str, str]) -> Endpoint:
+        """The endpoint with the client's own keys too, for words that shall hold none."""
+        secrets: dict[str, str | Secret] = {}
+        for name in SECRET_HEADERS & headers.keys():
+            with contextlib.suppress(ConfigError):
+                secrets[name] = Secret(headers[name].rpartition(" ")[2])
+        return replace(self.endpoint, headers=secrets)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -191,8 +202,8 @@ class Exchange:
             raise _failure(error.status or 502, redact(self._upstream.endpoint, str(error))) from None
 
     def _refusal(self, reply: Reply, headers: Mapping[str, str]) -> EndpointError:
-        known = Endpoint(self._url, "", api_key=self._upstream.endpoint.api_key, headers=_secrets(headers))
-        words = f"{self._url}: HTTP {reply.status}: {redact(known, decode_error(reply.content))}"
+        words = redact(self._upstream.known(headers), decode_error(reply.content))
+        words = f"{_shown(self._url)}: HTTP {reply.status}: {words}"
         kind = AccessError if reply.status in (401, 403, 404) else RejectedRequestError
         error = (EndpointError if is_retried(reply.status) else kind)(words)
         error.status = reply.status
@@ -205,12 +216,6 @@ def _failure(status: int, words: str) -> EndpointError:
     return error
 
 
-def _secrets(headers: Mapping[str, str]) -> dict[str, str | Secret]:
-    """A client's own keys, which no words shall hold."""
-    found: dict[str, str | Secret] = {}
-    for name in SECRET_HEADERS & headers.keys():
-        try:
-            found[name] = Secret(headers[name].rpartition(" ")[2])
-        except ConfigError:
-            continue
-    return found
+def _shown(url: str) -> str:
+    """Without the query, which may hold a key."""
+    return url.partition("?")[0]

@@ -48,6 +48,9 @@ class Asked:
             self._handler.send_header(name, value)
         self._handler.end_headers()
 
+    def write(self, content: bytes) -> None:
+        self._handler.wfile.write(content)
+
     def begin_stream(self) -> None:
         self.begin(200, {**SSE, "transfer-encoding": "chunked", "x-request-id": "r1"})
 

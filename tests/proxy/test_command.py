@@ -184,13 +184,14 @@ def test_it_ends_with_its_parent(number: signal.Signals, tmp_path: Path) -> None
 
 
 BLOCKED = """
-import time
+import pathlib, time
 async def block(request, call_next):
+    pathlib.Path("blocked").touch()
     time.sleep(600)
 """
 
 
-def test_an_interceptor_that_blocks_keeps_nothing_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interceptor_that_blocks_keeps_nothing_alive(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(BLOCKED)
     (tmp_path / "chain.yaml").write_text("interceptors: ['mine:block']")
     parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
@@ -202,7 +203,7 @@ def test_an_interceptor_that_blocks_keeps_nothing_alive(tmp_path: Path, monkeypa
             body = b'{"messages": []}'
             head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
             connection.sendall(head.encode() + body)
-            wait_for(lambda: "S" in Path(f"/proc/{first}/status").read_text())
+            wait_for((tmp_path / "blocked").exists)
             parent.kill()
             wait_for(lambda: not alive(int(first)))
     finally:

@@ -130,39 +130,39 @@ def test_tools_streamed(client: openai.OpenAI) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, openai.BadRequestError),
-        (401, openai.AuthenticationError),
-        (403, openai.PermissionDeniedError),
-        (404, openai.NotFoundError),
-        (422, openai.UnprocessableEntityError),
-        (429, openai.RateLimitError),
-        (503, openai.InternalServerError),
-    ],
-)
+KINDS: dict[int, type[openai.APIStatusError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+    503: openai.InternalServerError,
+}
+
+
 @pytest.mark.parametrize("stream", [False, True])
-def test_errors_keep_status_and_body(
-    status: int, kind: type[openai.APIStatusError], stream: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("chain", ["", CHANGING])
+def test_errors_keep_status_and_body(stream: bool, chain: str, tmp_path: Path) -> None:
     error = {"message": "no", "type": "t", "param": None, "code": "c", "further": 1}
+    statuses = iter(KINDS)
 
     def refuse(asked: Asked) -> None:
-        asked.answer({"error": error}, status, {"content-type": "application/json; x=1", "retry-after": "7"})
+        asked.answer({"error": error}, next(statuses), {"content-type": "application/json; x=1", "retry-after": "7"})
 
     with (
         upstream(refuse) as server,
-        proxy(server.url, tmp_path, CHANGING) as running,
+        proxy(server.url, tmp_path, chain) as running,
         openai.OpenAI(base_url=running.url, api_key=KEY, max_retries=0) as client,
     ):
-        with pytest.raises(kind) as caught:
-            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}], stream=stream)
-        assert len(server.asked) == 1
-    assert caught.value.body == error
-    assert caught.value.response.status_code == status
-    assert caught.value.response.headers["retry-after"] == "7"
-    assert caught.value.response.headers["content-type"] == "application/json; x=1"
+        for status, kind in KINDS.items():
+            with pytest.raises(kind) as caught:
+                client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}], stream=stream)
+            assert caught.value.body == error
+            assert caught.value.response.status_code == status
+            assert caught.value.response.headers["retry-after"] == "7"
+            assert caught.value.response.headers["content-type"] == "application/json; x=1"
+        assert len(server.asked) == len(KINDS)
 
 
 def test_turns_are_counted_for_each_session_and_not_asked_again(tmp_path: Path) -> None:
