@@ -108,7 +108,7 @@ class _Answering:
         exchange = Exchange(upstream, url, request, content, begin)
         try:
             response = await chain(proxy.interceptors, exchange.send)(request)
-            return self._stream or await self._given(exchange, request, response)
+            return await self._given(exchange, request, response) if self._stream is None else self._stream
         except EvalError as error:
             if self._stream is None and error is exchange.error and exchange.reply and exchange.reply.status != 200:
                 return web.Response(
