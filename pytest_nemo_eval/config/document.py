@@ -125,7 +125,7 @@ def parse_value(text: str) -> Json:
 def _construct(loader: _Loader, node: yaml.Node, key: KeyPath, lines: dict[KeyPath, int], path: Path) -> Json:
     lines.setdefault(key, node.start_mark.line + 1)
     if not isinstance(node, yaml.ScalarNode) and node.tag not in (_MAP, _SEQ):
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is not plain YAML: the tag {node.tag}")
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is not YAML that is read here: the tag {node.tag}")
     if isinstance(node, yaml.MappingNode):
         own = [(k.value, k.start_mark.line + 1) for k, _ in node.value if isinstance(k, yaml.ScalarNode)]
         for index, (name, line) in enumerate(own):
