@@ -17,6 +17,7 @@ from .transport import proxy_of
 
 CONNECT_SECONDS = 20.0
 KEPT_SECONDS = 30.0
+MOST_ROUTES = 256  # that are remembered; evaluations use a handful
 Posting = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
@@ -46,12 +47,19 @@ class Direct:
 
     def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Posting:
         """See ``Pool.post``."""
-        route = self._routes.get(url) or self._find_route(url)
         limits = self._timeouts.get(timeout)
         if limits is None:
             connect = min(CONNECT_SECONDS, timeout)
             limits = self._timeouts[timeout] = aiohttp.ClientTimeout(total=timeout, sock_connect=connect)
-        return self._session.post(
+        return self.request("POST", url, content, headers, limits)
+
+    def request(
+        self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> Posting:
+        """The same with any method and limits."""
+        route = self._routes.get(url) or self._find_route(url)
+        return self._session.request(
+            method,
             route.url,
             data=content,
             headers=headers,
@@ -71,6 +79,8 @@ class Direct:
         if scheme not in ("http", "https"):
             raise ValueError(f"the environment names a {scheme} proxy, and only those of http and https can be used")
         route = _Route(URL(url), proxy, self._context if url.startswith("https:") else True)
+        if len(self._routes) >= MOST_ROUTES:
+            self._routes.clear()
         return self._routes.setdefault(url, route)
 
     @cached_property

@@ -33,10 +33,13 @@ class BuiltIn(Protocol):
     Attributes:
         name: what it is called in YAML and on the command line.
         changes_request: whether it may send another request than it was given; then it must stand outside of a cache.
+        changes_response: whether it may give back another response than it got; then the proxy holds a stream back
+            until it is whole.
     """
 
     name: ClassVar[str]
     changes_request: ClassVar[bool]
+    changes_response: ClassVar[bool]
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response: ...
 
@@ -53,6 +56,7 @@ class Plain:
     """A BuiltIn with nothing to report and nothing to close."""
 
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def report(self) -> Mapping[str, Json]:
         return {}

@@ -79,6 +79,7 @@ class Caching:
 
     name: ClassVar[str] = "caching"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(self, config: CachingConfig, identity: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config

@@ -64,6 +64,7 @@ class ProgressTracking:
 
     name: ClassVar[str] = "progress_tracking"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(self, config: ProgressTrackingConfig) -> None:
         self._every = config.answers

@@ -71,6 +71,7 @@ class Reasoning(Plain):
     """
 
     name: ClassVar[str] = "reasoning"
+    changes_response: ClassVar[bool] = True
 
     def __init__(self, config: ReasoningConfig) -> None:
         self._config = config

@@ -10,7 +10,7 @@ from .base import CallNext, Config, Plain
 from .request_logging import MOST, origin, to_line
 from .shown import show_error, show_response
 
-_TEXTS = ("text", "reasoning")
+_TEXTS = ("text", "reasoning", "tool_calls")
 _logger = logging.getLogger("pytest_nemo_eval.requests")
 
 

@@ -59,6 +59,7 @@ class ResponseStats:
 
     name: ClassVar[str] = "response_stats"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(self, config: ResponseStatsConfig = ResponseStatsConfig()) -> None:
         self._config = config

@@ -27,9 +27,11 @@ BUILT_IN: Mapping[str, str] = {
     "raise_client_errors": "RaiseClientErrors",
     "rate_limit": "RateLimit",
     "reasoning": "Reasoning",
+    "reasoning_replay": "ReasoningReplay",
     "request_logging": "RequestLogging",
     "response_logging": "ResponseLogging",
     "response_stats": "ResponseStats",
+    "streaming": "Streaming",
     "system_message": "SystemMessage",
     "turn_counter": "TurnCounter",
 }
@@ -76,8 +78,14 @@ def check_order(names: Sequence[str], chain: Sequence[Interceptor]) -> None:
     """Refuse a chain that cannot do what its parts are for.
 
     Raises:
-        ConfigError: something that changes requests stands inside of a cache, which would answer for another request.
+        ConfigError: something that changes requests stands inside of a cache, which would answer for another request;
+            or reasoning_replay inside of reasoning, where answers still hold what it is to replay.
     """
+    if "reasoning" in names and "reasoning_replay" in list(names)[list(names).index("reasoning") :]:
+        raise ConfigError(
+            "the interceptor reasoning_replay stands behind reasoning, and would see no reasoning but in answers' "
+            "texts: put reasoning_replay before reasoning"
+        )
     cache = next((name for name in names if name == "caching"), None)
     if cache is None:
         return

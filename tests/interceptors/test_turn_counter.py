@@ -21,7 +21,7 @@ def built(**keys: object) -> TurnCounter:
 
 def told(interceptor: TurnCounter, times: int, request: Request = SAMPLE) -> list[str]:
     """The last message of each of so many turns."""
-    return [ask(interceptor, request)[0].messages[-1].content for _ in range(times)]
+    return [ask(interceptor, request)[0].messages[-1].text for _ in range(times)]
 
 
 @pytest.mark.parametrize(
