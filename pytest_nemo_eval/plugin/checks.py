@@ -48,7 +48,7 @@ class Checks:
         with self._located((*path, "tags")):
             _check_tags(task)
         with self._located((*path, "interceptors")):
-            create_chain([one for one in task.interceptors if one.enabled])
+            create_chain([[one for one in task.interceptors if one.enabled]])
         with self._located(path):
             cells = expand_cells(task)
             for cell in cells:
