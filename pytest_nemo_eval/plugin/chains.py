@@ -1,4 +1,4 @@
-"""The interceptors that files and the command line ask for."""
+"""The interceptors and hooks that files and the command line ask for."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pytest
 
 from ..chat import Json
 from ..config.adapter_settings import AdapterSettings, InterceptorSettings
-from ..config.adapters import interceptors_of
+from ..config.adapters import hooks_of, interceptors_of
 from ..config.options import EvalSettings
 from ..config.settings import SuiteSettings
 from ..config.suite import settings_of
 from ..interceptors import Interceptor, check_order, create_interceptors, name_of, parse_interceptor
+from ..report import Hook, create_hook
 from .serving import SUITE
 
 TASK_INTERCEPTORS = pytest.StashKey[tuple[InterceptorSettings, ...]]()
@@ -56,6 +57,17 @@ def create_chain(asked: list[list[InterceptorSettings]]) -> list[Interceptor]:
 def default_interceptors(item: pytest.Item, settings: EvalSettings) -> list[Interceptor]:
     """The chain of an item for which no fixture of the user's own makes one."""
     return create_chain(declared(settings, item.stash.get(SUITE, None), item.stash.get(TASK_INTERCEPTORS, ())))
+
+
+def default_hooks(settings: EvalSettings, suite: SuiteSettings | None) -> list[tuple[str, Hook]]:
+    """What a file, or the command line, asks to be done with finished Runs, by name.
+
+    Raises:
+        ConfigError: one does not exist, or its keys are wrong.
+    """
+    adapter = adapter_of(settings, suite)
+    asked = hooks_of(adapter) if adapter is not None else ()
+    return [(hook.name, create_hook(hook.name, hook.config)) for hook in asked]
 
 
 def _of_command_line(texts: tuple[str, ...]) -> Iterator[InterceptorSettings]:

@@ -22,7 +22,7 @@ from ..errors import ConfigError, EvalError
 from ..evaluation import Rules, data_source, find_benchmark, gate_settings, names_of
 from ..gates import check_shares
 from . import fixtures
-from .chains import create_chain, declared
+from .chains import create_chain, declared, default_hooks
 from .options import COMMAND_LINE, TASKS_READ
 
 
@@ -76,6 +76,7 @@ class Checks:
             raise ConfigError(f"{self.document.path}: two tasks are called {min(repeated)}")
         with self._located(("target", "api_endpoint", "adapter_config")):
             create_chain(declared(self.settings, suite))
+            default_hooks(self.settings, suite)
         if (
             suite.deployment is not None
             or suite.target is not None
