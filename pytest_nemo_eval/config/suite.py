@@ -89,6 +89,7 @@ def settings_of(overrides: Sequence[str]) -> SuiteSettings:
     for override in overrides:
         if not override.startswith("evaluation."):
             apply_override(values, override)
+    _spell_out(values)
     document = Document(Path("the command line"), values, {})
     _expand_sections(values, document)
     settings = convert_values(values, document, SuiteSettings)

@@ -213,8 +213,9 @@ def test_names_alone_will_do(tmp_path: Path) -> None:
     assert [one.name for one in hooks_of(found)] == ["post_eval_report"]
 
 
-def test_flags_on_the_command_line() -> None:
-    settings = settings_of(["target.api_endpoint.adapter_config.generate_html_report=true"])
+@pytest.mark.parametrize("value", ["generate_html_report=true", "post_eval_hooks=[post_eval_report]"])
+def test_hooks_on_the_command_line(value: str) -> None:
+    settings = settings_of([f"target.api_endpoint.adapter_config.{value}"])
     assert settings.target is not None
     found = settings.target.api_endpoint.adapter_config
     assert found is not None

@@ -33,7 +33,8 @@ def broken(folder):
 
 @pytest.fixture(autouse=True)
 def importable(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(pytester.path), os.environ.get("PYTHONPATH", ""))))
+    before = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(pytester.path), *([before] if before else [])]))
     (pytester.path / "mine.py").write_text(MINE)
 
 
