@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import sys
 import time
 
@@ -15,7 +14,7 @@ from pytest_nemo_eval.chat import Json
 from pytest_nemo_eval.interceptors import chain, create_interceptor
 
 BOUND_MICROSECONDS = 40.0
-REQUESTS, ROUNDS = 20_000, 7
+REQUESTS, ROUNDS = 5_000, 20
 QUESTION = Request(
     messages=(Message("user", "Natalia sold clips to 48 of her friends in April, and then half as many in May. " * 5),),
     parameters={"max_tokens": 1024, "temperature": 0.0, "seed": 7, "stop": ["Question:"]},
@@ -51,8 +50,8 @@ async def cost(link: CallNext) -> float:
 def main() -> int:
     four, none = chain([create_interceptor(name, keys) for name, keys in FOUR], send), chain([], send)
     both = [(asyncio.run(cost(four)), asyncio.run(cost(none))) for _ in range(ROUNDS)]
-    through, beside = (statistics.median(side) for side in zip(*both, strict=True))
-    more = statistics.median(one - other for one, other in both)
+    through, beside = (min(side) for side in zip(*both, strict=True))  # a neighbour on the core makes each dearer
+    more = through - beside
     print(f"{', '.join(name for name, _ in FOUR)}: {through:.1f} µs of CPU a request, an empty chain {beside:.1f} µs")
     print(f"four interceptors cost {more:.1f} µs; the bound is {BOUND_MICROSECONDS:g} µs")
     return int(more > BOUND_MICROSECONDS)
