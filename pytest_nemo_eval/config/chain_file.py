@@ -8,10 +8,10 @@ import msgspec
 
 from ..chat import Json
 from ..errors import ConfigError
+from .adapter_settings import AdapterSettings, InterceptorSettings
 from .adapters import interceptors_of
 from .check import convert_values
 from .document import Document, read_document
-from .settings import AdapterSettings, InterceptorSettings
 from .suite import expand_variables
 
 HOLDS = "interceptors, a list, or the flags of NeMo's adapter_config"
@@ -30,6 +30,8 @@ def read_chain_file(path: Path) -> list[tuple[str, InterceptorSettings]]:
     if isinstance(entries, list):
         document.values["interceptors"] = [{"name": one} if isinstance(one, str) else one for one in entries]
     settings = convert_values(document.values, document, AdapterSettings)
+    if settings.post_eval_hooks:
+        raise ConfigError(f"{path}: post_eval_hooks get finished Runs, and a proxy makes none: leave them out")
     places = [document.place(("interceptors", index)) for index in range(len(settings.interceptors))]
     try:
         found = interceptors_of(settings)

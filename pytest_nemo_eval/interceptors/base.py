@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -14,7 +15,17 @@ CallNext = Callable[[Request], Awaitable[Response]]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an interceptor is told. A field's name is its key in YAML and on the command line."""
+    """What an interceptor is told. A field's name is its key in YAML and on the command line.
+
+    Attributes:
+        log_level: of what it logs, if it logs anything; instead of its own level.
+    """
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
+
+    def level(self, default: int) -> int:
+        """The number of ``log_level``."""
+        return default if self.log_level is None else int(getattr(logging, self.log_level))
 
 
 class Interceptor(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -11,7 +12,9 @@ import msgspec
 from ..chat import Json, Message, Request, Response
 from ..errors import RejectedRequestError, SpentError
 from .base import CallNext, Config, Plain
+from .request_logging import origin
 
+_logger = logging.getLogger("pytest_nemo_eval.requests")
 _MOST_CONVERSATIONS = 10_000  # many more than can be going on: those that rest longest are forgotten
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -24,12 +27,14 @@ class TurnCounterConfig(Config, frozen=True, kw_only=True):
             message, or in a user message of its own.
         trigger: when: threshold from 80 % of the turns on, and in stronger words from 95 % on; periodic every so often.
         interval: how often that is, in turns.
+        every: turns of a conversation between two lines at DEBUG in Python's logging; None for none.
     """
 
     max_turns: _Positive
     position: Literal["system_message", "user_message", "new_user_message"] = "system_message"
     trigger: Literal["threshold", "periodic"] = "threshold"
     interval: _Positive = 1
+    every: _Positive | None = None
 
 
 class TurnCounter(Plain):
@@ -55,6 +60,8 @@ class TurnCounter(Plain):
             raise SpentError(f"turn_counter: this would be turn {turn} of at most {most} (max_turns)")
         self._total += 1
         self._most = max(self._most, turn)
+        if self._config.every is not None and not turn % self._config.every:
+            _logger.log(self._config.level(logging.DEBUG), "turn %d of %d of %s", turn, most, origin(request))
         words = self._words(turn)
         return await call_next(request.replace(messages=self._with(request.messages, words)) if words else request)
 
@@ -65,6 +72,10 @@ class TurnCounter(Plain):
         if len(self._turns) > _MOST_CONVERSATIONS:
             self._turns.popitem(last=False)
         return turn
+
+    def forget(self, sample_id: str, repeat: int) -> None:
+        """A sample is finished; asked again, it is another conversation."""
+        self._turns.pop((sample_id, repeat), None)
 
     def _words(self, turn: int) -> str:
         """What the model is told; "" for nothing."""

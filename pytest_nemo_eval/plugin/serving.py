@@ -18,7 +18,7 @@ from ..config.settings import ExecutionSettings
 from ..deployment import DeploymentSpec
 from ..endpoint import REPLAY_SCHEME, Endpoint, find_headers, find_key
 from ..errors import ConfigError, EndpointError
-from ..interceptors import Interceptor
+from ..interceptors import Interceptor, check_order, name_of
 from ..runs import ModelRecord
 from ..runs.provenance import files_stamp, has_chat_template, weights_fingerprint
 from ..server import ServerAddress
@@ -105,7 +105,12 @@ def _only_model(endpoint: Endpoint, session: EvalSession) -> str:
 
 
 def client_of(endpoint: Endpoint, interceptors: Sequence[Interceptor], session: EvalSession) -> Client:
-    """The client of an Endpoint; of a replayed one it asks nobody."""
+    """The client of an Endpoint; of a replayed one it asks nobody.
+
+    Raises:
+        ConfigError: an interceptor stands in the wrong place, in a fixture of the user's own too.
+    """
+    check_order([name_of(interceptor) for interceptor in interceptors], interceptors)
     client = Client(endpoint, interceptors, session.pool)
     if endpoint.base_url.startswith(REPLAY_SCHEME):
         return client.behind(session.replay(endpoint.base_url))

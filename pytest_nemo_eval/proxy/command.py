@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -21,7 +21,7 @@ from ..chat import Json
 from ..config.chain_file import read_chain_file
 from ..endpoint import Endpoint, Secret, find_key, parse_url
 from ..errors import ConfigError
-from ..interceptors import Interceptor, check_order, create_interceptor, name_of
+from ..interceptors import Interceptor, check_order, create_interceptors, name_of
 from .server import Proxy
 from .upstream import Upstream
 
@@ -69,17 +69,20 @@ def create_chain(path: Path | None, identity: str) -> list[Interceptor]:
     Raises:
         ConfigError: what is wrong, with file and line.
     """
-    made: list[Interceptor] = []
     found = read_chain_file(path) if path is not None else []
-    for place, one in found:
-        try:
-            made.append(create_interceptor(one.name, one.config))
-        except ConfigError as error:
-            raise ConfigError(f"{place}: {error}") from None
+    places = [str(path)]
+
+    def entries() -> Iterator[tuple[str, Mapping[str, Json]]]:
+        for place, one in found:
+            places.append(place)
+            yield one.name, one.config
+        places.append(str(path))
+
     try:
-        check_order([one.name for _, one in found], made)
+        made = create_interceptors(entries())
+        check_order([name_of(one) for one in made], made)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{places[-1]}: {error}") from None
     for interceptor in made:
         identify = getattr(interceptor, "identify", None)
         if callable(identify):

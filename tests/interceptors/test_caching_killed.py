@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pytest_nemo_eval.chat import Message, Request
-from pytest_nemo_eval.interceptors.caching import FILE
+from pytest_nemo_eval.interceptors.store import FILE
 from tests.interceptors.models import Model
 from tests.interceptors.test_caching import caching, texts
 
