@@ -1,4 +1,4 @@
-"""POSTs over aiohttp: all that is sent in numbers."""
+"""Requests over aiohttp."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from functools import cached_property
 from urllib.request import getproxies_environment
 
 import aiohttp
-import httpx
 from yarl import URL
 
-from .transport import proxy_of
+from .proxies import proxy_of
 
 CONNECT_SECONDS = 20.0
 KEPT_SECONDS = 30.0
 MOST_ROUTES = 256  # that are remembered; evaluations use a handful
-Posting = AbstractAsyncContextManager[aiohttp.ClientResponse]
+Reply = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
 @dataclass(frozen=True)
@@ -45,17 +44,17 @@ class Direct:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Posting:
+    def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         """See ``Pool.post``."""
-        limits = self._timeouts.get(timeout)
-        if limits is None:
-            connect = min(CONNECT_SECONDS, timeout)
-            limits = self._timeouts[timeout] = aiohttp.ClientTimeout(total=timeout, sock_connect=connect)
-        return self.request("POST", url, content, headers, limits)
+        return self.request("POST", url, content, headers, self._limits(timeout))
+
+    def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Reply:
+        """See ``Pool.get``."""
+        return self.request("GET", url, None, headers, self._limits(timeout))
 
     def request(
         self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
-    ) -> Posting:
+    ) -> Reply:
         """The same with any method and limits."""
         route = self._routes.get(url) or self._find_route(url)
         return self._session.request(
@@ -73,8 +72,15 @@ class Direct:
         """Close all connections."""
         await self._session.close()
 
+    def _limits(self, timeout: float) -> aiohttp.ClientTimeout:
+        limits = self._timeouts.get(timeout)
+        if limits is None:
+            connect = min(CONNECT_SECONDS, timeout)
+            limits = self._timeouts[timeout] = aiohttp.ClientTimeout(total=timeout, sock_connect=connect)
+        return limits
+
     def _find_route(self, url: str) -> _Route:
-        proxy = proxy_of(httpx.URL(url), self._proxies)
+        proxy = proxy_of(URL(url), self._proxies)
         scheme = proxy.partition(":")[0] if proxy else "http"
         if scheme not in ("http", "https"):
             raise ValueError(f"the environment names a {scheme} proxy, and only those of http and https can be used")
@@ -85,4 +91,6 @@ class Direct:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
+        import httpx  # late: of all that is here, this alone needs it
+
         return httpx.create_ssl_context()
