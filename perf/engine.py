@@ -2,7 +2,7 @@
 
 ``python perf/engine.py [wall] [marginal] [rate] [linear] [idle]`` (all without a name). Each figure stands beside a
 bare client's, or the ideal, of the same run; exit code 1 where one misses its bound. Needs ``openai_stub.py``, which
-``--stub`` names.
+``--stub`` names, and httpx-aiohttp for the bare client.
 """
 
 from __future__ import annotations

@@ -22,11 +22,38 @@ _ESCAPE = re.compile(
 )
 
 
-class Message(msgspec.Struct, frozen=True):
-    """One turn of a conversation."""
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One turn of a conversation; change one with ``replace``.
+
+    Attributes:
+        content: a text, or parts such as texts and images; None beside ``tool_calls``.
+        more: the message's other keys, sent as they are: ``name``, ``tool_calls``, ``tool_call_id``, ...
+    """
 
     role: str
-    content: str
+    content: str | list[Json] | None
+    more: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The words of the content; "" where there are none."""
+        return self.content if isinstance(self.content, str) else text_of(self.content)
+
+    @property
+    def parts(self) -> list[Json]:
+        """The content as parts, whatever its form."""
+        if isinstance(self.content, str):
+            return [{"type": "text", "text": self.content}] if self.content else []
+        return self.content or []
+
+    def replace(self, **changes: object) -> Message:
+        return msgspec.structs.replace(self, **changes)
+
+
+def text_of(parts: Json) -> str:
+    """The words of content parts."""
+    found = [part.get("text") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return "".join(text for text in found if isinstance(text, str))
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,14 +83,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, **changes)
 
     @property
+    def conversation(self) -> tuple[str, int]:
+        """What requests of one conversation have in common: sample and repeat, else the first question."""
+        if self.sample_id:
+            return self.sample_id, self.repeat
+        question = next((message.text for message in self.messages if message.role != "system"), "")
+        return f"\0{text_digest(question)}", self.repeat
+
+    @property
     def text_digest(self) -> str:
         """16 hex digits over the texts that the model is given: equal questions, whatever the protocol."""
-        return text_digest(self.prompt or "\0".join(message.content for message in self.messages))
+        return text_digest(self.prompt or "\0".join(message.text for message in self.messages))
 
     def body(self, model_id: str) -> dict[str, Json]:
         """The JSON body: the parameters may name another model, which then wins."""
         text: dict[str, Json] = (
-            {"messages": [{"role": m.role, "content": m.content} for m in self.messages]}
+            {"messages": [{"role": m.role, "content": m.content, **m.more} for m in self.messages]}
             if self.prompt is None
             else {"prompt": self.prompt}
         )
@@ -92,6 +127,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         seconds: from sending the request to having the whole answer.
         first_token_seconds: from sending it to the first piece of answer or reasoning; 0 where it was not streamed.
         attempts: how often the endpoint was asked for it.
+        envelope: the server's whole JSON, as it came; kept by the proxy alone.
     """
 
     text: str
@@ -101,9 +137,19 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
     first_token_seconds: float = 0.0
     attempts: int = 1
+    envelope: Mapping[str, Json] | None = None
 
     def replace(self, **changes: object) -> Response:
         return msgspec.structs.replace(self, **changes)
+
+
+def tool_calls(response: Response) -> list[Json]:
+    """The calls of an answer's first choice, where its envelope was kept."""
+    choices = response.envelope.get("choices") if response.envelope is not None else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    calls = message.get("tool_calls") if isinstance(message, dict) else None
+    return calls if isinstance(calls, list) else []
 
 
 def decode_json(content: bytes) -> Json:

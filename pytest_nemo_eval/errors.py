@@ -6,6 +6,7 @@
     ├── DeploymentError            a server could not be started, or died
     ├── EndpointError              the endpoint did not answer, or not usefully
     │   ├── RejectedRequestError   it refused this request (400, 413, 422): an error of one sample
+    │   │   └── SpentError         an interceptor did: the conversation has had all its turns
     │   └── AccessError            it refuses every request (401, 403; 404 from the first on): ends the benchmark
     ├── ScorerError                a scorer could not rule
     ├── InterceptorError           an interceptor raised, or gave back no Response: an error of one sample
@@ -57,6 +58,10 @@ class EndpointError(EvalError):
 
 class RejectedRequestError(EndpointError):
     """The endpoint refused one request (HTTP 400, 413, 422, ...; 404 once others were answered)."""
+
+
+class SpentError(RejectedRequestError):
+    """A conversation has had all the requests that it may have."""
 
 
 class AccessError(EndpointError):

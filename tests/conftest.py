@@ -29,9 +29,6 @@ def _no_keys_or_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.endswith("_API_KEY") or name.lower().endswith("_proxy") or name.startswith(("PYTEST_", "VLLM_")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv(
-        "PYTEST_ADDOPTS", "-p no:hypothesispytest"
-    )  # which takes sessions within a test a fifth of their time
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+WITHOUT = ("-p", "no:hypothesispytest")  # which takes a fifth of a session's time
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -54,7 +55,7 @@ def _session(arguments: list[str], cwd: str, environ: dict[str, str], out: str, 
     os.environ.clear()
     os.environ.update(environ)
     sys.path[:] = [cwd, *filter(None, environ.get("PYTHONPATH", "").split(os.pathsep)), *sys.path]
-    sys.argv = ["pytest", *arguments]
+    sys.argv = ["pytest", *WITHOUT, *arguments]
     try:
         code = pytest.console_main()
     finally:

@@ -8,7 +8,7 @@ import importlib
 
 import anyio._backends._asyncio
 
-for _name in ("aiohttp", "httpx", "httpx_aiohttp", "jinja2", "msgspec", "pytest", "_pytest.pytester", "yaml"):
+for _name in ("aiohttp", "httpx", "jinja2", "msgspec", "pytest", "_pytest.pytester", "yaml"):
     importlib.import_module(_name)
 for _module in (anyio, anyio._backends._asyncio, asyncio):
     _module.__doc__ = "PYTEST_DONT_REWRITE"  # else pytest warns of plugins that were imported before it

@@ -219,14 +219,14 @@ async def list_models(endpoint: Endpoint, pool: Pool, timeout: float = 60.0) -> 
     """
     url = f"{endpoint.base_url}/models"
     try:
-        reply = await pool.http.get(url, headers=_headers(endpoint), timeout=timeout)
-    except Exception as error:  # httpx's, aiohttp's, the system's, or of what cannot be sent
+        async with pool.get(url, _headers(endpoint), timeout) as reply:
+            status, content = reply.status, without_key(endpoint, await reply.read())
+    except Exception as error:  # aiohttp's, the system's, or of what cannot be sent
         raise EndpointError(f"{url} cannot be reached: {in_words(endpoint, error)}") from None
-    content = without_key(endpoint, reply.content)
-    if reply.status_code != 200:
+    if status != 200:
         words = redact(endpoint, decode_error(content))
-        kind = AccessError if reply.status_code in (401, 403) else EndpointError
-        raise kind(f"{url} answers HTTP {reply.status_code}: {words}{access_advice(reply.status_code, endpoint)}")
+        kind = AccessError if status in (401, 403) else EndpointError
+        raise kind(f"{url} answers HTTP {status}: {words}{access_advice(status, endpoint)}")
     return decode_model_ids(content)
 
 

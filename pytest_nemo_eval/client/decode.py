@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar, cast
 
 import msgspec
 
-from ..chat import Response, Usage, decode_json
+from ..chat import Json, Response, Usage, decode_json
 from ..errors import EndpointError
 
 
@@ -18,6 +18,7 @@ class _Message(msgspec.Struct):
     content: str | list[_Part] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    tool_calls: object = None
 
 
 class _Choice(msgspec.Struct):
@@ -62,8 +63,8 @@ class Piece(NamedTuple):
 T = TypeVar("T")
 
 
-def decode_response(content: bytes, seconds: float) -> Response:
-    """The first choice of a chat completion or a completion.
+def decode_response(content: bytes, seconds: float, whole: bool = False) -> Response:
+    """The first choice of a chat completion or a completion; ``whole`` keeps all of it as its envelope.
 
     Raises:
         EndpointError: not JSON, of another shape, or empty without a reason.
@@ -73,11 +74,11 @@ def decode_response(content: bytes, seconds: float) -> Response:
         choice = completion.choices[0]
     except (msgspec.MsgspecError, ValueError, IndexError) as error:
         raise EndpointError(f"the answer is not a completion ({error}): {_shown(content)}") from None
-    message = choice.message or _Message(content=choice.text)
     if choice.message is None and choice.text is None:
         raise EndpointError(f"the answer holds neither a message nor a text: {_shown(content)}")
+    message = choice.message or _Message(content=choice.text)
     text, reasoning = _text(message.content), _reasoning(message)
-    if not (text or reasoning or choice.finish_reason):
+    if not (text or reasoning or choice.finish_reason or message.tool_calls):
         raise EndpointError(f"the answer is empty and has no finish_reason: {_shown(content)}")
     return Response(
         text=text,
@@ -85,6 +86,26 @@ def decode_response(content: bytes, seconds: float) -> Response:
         reasoning=reasoning,
         usage=_tokens(completion.usage) or Usage(),
         seconds=seconds,
+        envelope=_decode(content, dict[str, Json]) if whole else None,
+    )
+
+
+def choice_response(choice: Json, usage: Json) -> Response:
+    """One choice of an envelope as a Response, which says what interceptors are shown of it.
+
+    Raises:
+        EndpointError: it is of another shape.
+    """
+    try:
+        typed, tokens = msgspec.convert(choice, _Choice), msgspec.convert(usage, _Usage | None)
+    except msgspec.ValidationError as error:
+        raise EndpointError(f"a choice of the answer is of an unknown shape: {error}") from None
+    message = typed.message or _Message(content=typed.text)
+    return Response(
+        text=_text(message.content),
+        finish_reason=typed.finish_reason,
+        reasoning=_reasoning(message),
+        usage=_tokens(tokens) or Usage(),
     )
 
 
@@ -99,12 +120,31 @@ def decode_piece(content: bytes) -> Piece:
     except (msgspec.MsgspecError, ValueError) as error:
         raise EndpointError(f"the stream holds what is no part of a completion ({error}): {_shown(content)}") from None
     if chunk.error is not None or (chunk.choices is None and chunk.usage is None):
-        raise EndpointError(f"the stream broke off with an error: {decode_error(content)}")
+        broken = EndpointError(f"the stream broke off with an error: {decode_error(content)}")
+        broken.status = _status_in(content)
+        raise broken
     choice = next((choice for choice in chunk.choices or () if choice.index == 0), None)
     if choice is None:
         return Piece(False, "", None, None, _tokens(chunk.usage))
     message = choice.delta or _Message(content=choice.text)
     return Piece(True, _text(message.content), _reasoning(message), choice.finish_reason, _tokens(chunk.usage))
+
+
+def decode_object(content: bytes) -> dict[str, Json]:
+    """A JSON object.
+
+    Raises:
+        ValueError: not JSON, or something else.
+    """
+    return _decode(content, dict[str, Json])
+
+
+def _status_in(content: bytes) -> int | None:
+    """The HTTP status that an error in mid-stream names."""
+    body = decode_json(content)
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    code = inner.get("code", inner.get("status")) if isinstance(inner, dict) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else None
 
 
 def _decode(content: bytes, kind: type[T]) -> T:

@@ -1,4 +1,4 @@
-"""POSTs over aiohttp: all that is sent in numbers."""
+"""Requests over aiohttp."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from functools import cached_property
 from urllib.request import getproxies_environment
 
 import aiohttp
-import httpx
 from yarl import URL
 
-from .transport import proxy_of
+from .proxies import proxy_of
 
 CONNECT_SECONDS = 20.0
 KEPT_SECONDS = 30.0
-Posting = AbstractAsyncContextManager[aiohttp.ClientResponse]
+MOST_ROUTES = 256  # that are remembered; evaluations use a handful
+Reply = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,21 @@ class Direct:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Posting:
+    def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         """See ``Pool.post``."""
+        return self.request("POST", url, content, headers, self._limits(timeout))
+
+    def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Reply:
+        """See ``Pool.get``."""
+        return self.request("GET", url, None, headers, self._limits(timeout))
+
+    def request(
+        self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> Reply:
+        """The same with any method and limits."""
         route = self._routes.get(url) or self._find_route(url)
-        limits = self._timeouts.get(timeout)
-        if limits is None:
-            connect = min(CONNECT_SECONDS, timeout)
-            limits = self._timeouts[timeout] = aiohttp.ClientTimeout(total=timeout, sock_connect=connect)
-        return self._session.post(
+        return self._session.request(
+            method,
             route.url,
             data=content,
             headers=headers,
@@ -65,14 +72,25 @@ class Direct:
         """Close all connections."""
         await self._session.close()
 
+    def _limits(self, timeout: float) -> aiohttp.ClientTimeout:
+        limits = self._timeouts.get(timeout)
+        if limits is None:
+            connect = min(CONNECT_SECONDS, timeout)
+            limits = self._timeouts[timeout] = aiohttp.ClientTimeout(total=timeout, sock_connect=connect)
+        return limits
+
     def _find_route(self, url: str) -> _Route:
-        proxy = proxy_of(httpx.URL(url), self._proxies)
+        proxy = proxy_of(URL(url), self._proxies)
         scheme = proxy.partition(":")[0] if proxy else "http"
         if scheme not in ("http", "https"):
             raise ValueError(f"the environment names a {scheme} proxy, and only those of http and https can be used")
         route = _Route(URL(url), proxy, self._context if url.startswith("https:") else True)
+        if len(self._routes) >= MOST_ROUTES:
+            self._routes.clear()
         return self._routes.setdefault(url, route)
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
+        import httpx  # late: of all that is here, this alone needs it
+
         return httpx.create_ssl_context()

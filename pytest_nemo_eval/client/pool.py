@@ -7,17 +7,15 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import TypeVar
 
-import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from .direct import Direct, Posting
-from .transport import Transport
+from .direct import Direct, Reply
 
 T = TypeVar("T")
 
 
 class Pool:
-    """An event loop in a thread of its own, and the HTTP clients on it; each starts at first use.
+    """An event loop in a thread of its own, and the connections on it; each starts at first use.
 
     Fixtures come and go with each test, and connections should not: they belong to the loop, and the loop to the Pool.
     """
@@ -25,7 +23,6 @@ class Pool:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
-        self._http: httpx.AsyncClient | None = None
         self._direct: Direct | None = None
 
     def start(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
@@ -34,17 +31,10 @@ class Pool:
             self._portal = self._stack.enter_context(start_blocking_portal("asyncio"))
         return self._portal.start_task_soon(function)
 
-    @property
-    def http(self) -> httpx.AsyncClient:
-        """httpx's client, for what is asked now and then; to be used on the loop."""
-        if self._http is None:
-            self._http = httpx.AsyncClient(transport=Transport(), follow_redirects=False)
-        return self._http
-
-    def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Posting:
+    def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         """Send one request: ``async with`` it, for the reply, whose body is still to be read. To be used on the loop.
 
-        Past httpx, which takes twice the CPU of all the rest for cookies, redirects and URLs that are not wanted here.
+        aiohttp itself does it: httpx takes twice the CPU of all the rest, for what is not wanted here.
 
         Args:
             timeout: seconds for the whole reply; 20 at most to connect.
@@ -52,16 +42,23 @@ class Pool:
         Raises:
             ValueError: a proxy that cannot be used. aiohttp.ClientError, OSError, TimeoutError: as they come.
         """
+        return self._connections.post(url, content, headers, timeout)
+
+    def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Reply:
+        """The same for a GET."""
+        return self._connections.get(url, headers, timeout)
+
+    @property
+    def _connections(self) -> Direct:
         if self._direct is None:
             self._direct = Direct()
-        return self._direct.post(url, content, headers, timeout)
+        return self._direct
 
     def close_connections(self) -> None:
         """Close every connection: a server that still has one open may refuse to end."""
-        for closing in (self._http, self._direct):
-            if closing is not None:
-                self.start(closing.aclose).result(timeout=10)
-        self._http = self._direct = None
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            self.start(direct.aclose).result(timeout=10)
 
     def close(self) -> None:
         """Close the connections and end the loop. Idempotent."""

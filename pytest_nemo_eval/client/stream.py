@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ..chat import Response, Usage
 from ..errors import EndpointError
-from .decode import decode_piece
+from .collapse import Collapse
+from .decode import decode_object, decode_piece
 
 
 class StreamReader:
@@ -14,14 +15,16 @@ class StreamReader:
 
     Args:
         clean: applied to the data of each event and to the whole text (it takes the key out).
+        whole: also put all pieces together, tool calls and further choices among them, as the answer's envelope.
 
     Attributes:
         begun: whether a piece of the answer or of the reasoning has come.
     """
 
-    def __init__(self, clean: Callable[[bytes], bytes]) -> None:
+    def __init__(self, clean: Callable[[bytes], bytes], whole: bool = False) -> None:
         self.begun = False
         self._clean = clean
+        self._envelope = Collapse() if whole else None
         self._rest = b""
         self._data: list[bytes] = []
         self._texts: list[str] = []
@@ -59,6 +62,7 @@ class StreamReader:
             usage=self._usage,
             seconds=seconds,
             first_token_seconds=first_token_seconds,
+            envelope=self._envelope.envelope() if self._envelope else None,
         )
 
     def _take_line(self, line: bytes) -> None:
@@ -82,7 +86,10 @@ class StreamReader:
         if data.strip() == b"[DONE]":
             self._done = True
             return
-        piece = decode_piece(self._clean(data))
+        data = self._clean(data)
+        piece = decode_piece(data)
+        if self._envelope:
+            self._envelope.add(decode_object(data))
         self._answered = self._answered or piece.answers
         self.begun = self.begun or bool(piece.text or piece.reasoning)
         self._texts.append(piece.text)

@@ -13,8 +13,9 @@ import msgspec
 
 from ..chat import Json
 from ..errors import ConfigError
+from .base import Settings
 from .document import Document, KeyPath
-from .settings import Settings, SuiteSettings
+from .settings import SuiteSettings
 
 OTHER_NAMES: Mapping[str, str] = {
     "defaults": "write the sections into this file: configurations are not composed here",
@@ -37,6 +38,18 @@ OTHER_NAMES: Mapping[str, str] = {
     "execution.output_dir": "the option --eval-output",
     "evaluation.overrides": "params of a task",
     "target.api_endpoint.api_key_env": "target.api_endpoint.api_key_name",
+    "adapter_config.endpoint_type": "target.api_endpoint.type",
+    "adapter_config.discovery": "an interceptor of your own is named by its path, MODULE:NAME",
+    "adapter_config.log_failed_requests": "the interceptor response_logging, which logs errors too, or http_pairs_dump",
+    "adapter_config.extra_body": "params_to_add",
+    "adapter_config.extra_headers": "headers_to_add, or target.api_endpoint.headers",
+    "adapter_config.request_timeout": "params.request_timeout of a task",
+    "adapter_config.max_retries": "params.max_retries of a task",
+    "adapter_config.retry_on_status": "408, 409, 425, 429 and every 5xx are sent again",
+    "adapter_config.max_concurrent_upstream": "params.parallelism of a task",
+    "adapter_config.model_traffic": "the Run holds questions and replies; the interceptor http_pairs_dump keeps pairs",
+    "adapter_config.finish_reason_fixup": "the interceptor finish_reason",
+    "adapter_config.verbose": "the interceptor logging",
     "tasks.early_stop": "not in this version",
     "tasks.limit": "params.limit_samples",
     "tasks.limit_samples": "params.limit_samples",

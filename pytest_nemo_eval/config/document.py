@@ -70,8 +70,11 @@ def top_keys(path: Path) -> set[str]:
     return {str(key.value) for key, _ in node.value} if isinstance(node, yaml.MappingNode) else set()
 
 
-def read_document(path: Path) -> Document:
-    """Read a suite file.
+SECTIONS = "the sections deployment, execution, evaluation, target"
+
+
+def read_document(path: Path, holds: str = SECTIONS) -> Document:
+    """Read a suite file, or another that ``holds`` what an error then says.
 
     Raises:
         ConfigError: unreadable, not YAML, a key twice, or not a mapping at the top; with file and line.
@@ -96,7 +99,7 @@ def read_document(path: Path) -> Document:
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ConfigError(f"{where}: is not YAML: {getattr(error, 'problem', None) or error}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: should hold the sections deployment, execution, evaluation, target")
+        raise ConfigError(f"{path}: should hold {holds}")
     return Document(path, values, lines)
 
 
@@ -122,7 +125,7 @@ def parse_value(text: str) -> Json:
 def _construct(loader: _Loader, node: yaml.Node, key: KeyPath, lines: dict[KeyPath, int], path: Path) -> Json:
     lines.setdefault(key, node.start_mark.line + 1)
     if not isinstance(node, yaml.ScalarNode) and node.tag not in (_MAP, _SEQ):
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is not YAML of a suite: the tag {node.tag}")
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is not YAML that is read here: the tag {node.tag}")
     if isinstance(node, yaml.MappingNode):
         own = [(k.value, k.start_mark.line + 1) for k, _ in node.value if isinstance(k, yaml.ScalarNode)]
         for index, (name, line) in enumerate(own):

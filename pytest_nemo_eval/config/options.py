@@ -35,6 +35,7 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
         deadline: seconds for the whole session; what is not asked by then is left.
         reuse: take answers of finished Runs over too.
         deploy_restarts: how often a deployment that dies in mid-run is started again.
+        keep_deployment: leave what was deployed up, for the sessions to come.
         aa: run each benchmark twice, and keep how far the model is from itself.
         baselines: the folder of saved baselines.
         python: the interpreter of the environment that holds the server, where it has one of its own.
@@ -57,6 +58,7 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float | None = None
     reuse: bool = False
     deploy_restarts: int = 0
+    keep_deployment: bool = False
     policy: str | None = None
     baseline: str | None = None
     save_baseline: str | None = None

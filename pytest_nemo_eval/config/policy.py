@@ -13,9 +13,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from .base import Settings
 from .check import convert_values
 from .document import read_document
-from .settings import CompositeSettings, GateSettings, Settings, Shares
+from .settings import CompositeSettings, GateSettings, Shares
 
 DEFAULT_MAX_DROP = 0.015
 """NeMo Evaluator's, where a policy asks nothing else of a benchmark."""

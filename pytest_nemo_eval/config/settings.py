@@ -15,8 +15,9 @@ from msgspec import Meta
 
 from ..chat import Json
 from ..endpoint import Protocol
+from .adapter_settings import AdapterSettings, InterceptorSettings
+from .base import Positive, Settings
 
-Positive = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
 Limit = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(gt=0)]
@@ -31,10 +32,6 @@ class Tier(str, enum.Enum):
     ADVISORY = "advisory"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all sections: unknown keys are refused."""
-
-
 class DeploymentSettings(Settings, frozen=True, kw_only=True):
     """``deployment``: what serves the model.
 
@@ -47,6 +44,7 @@ class DeploymentSettings(Settings, frozen=True, kw_only=True):
         server_args: further flags of the server, without their dashes; true is a flag without a value.
         environment: further variables for the server; never a key.
         timeout: how long the start may take, in seconds.
+        exclusive: no other deployment of the session is up beside this one: they take turns.
     """
 
     type: str = "vllm"
@@ -63,6 +61,7 @@ class DeploymentSettings(Settings, frozen=True, kw_only=True):
     server_args: Mapping[str, str | int | float | bool] = msgspec.field(default_factory=dict)
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     timeout: Seconds | None = None
+    exclusive: bool = False
 
 
 class ExecutionSettings(Settings, frozen=True, kw_only=True):
@@ -74,54 +73,6 @@ class ExecutionSettings(Settings, frozen=True, kw_only=True):
     nodes: Positive | None = None
     gpus_per_node: Positive | None = None
     time_limit: str | None = None
-
-
-class InterceptorSettings(Settings, frozen=True, kw_only=True):
-    """One of ``interceptors``; its name alone will do.
-
-    Attributes:
-        name: a built-in one, an entry point's, or ``MODULE:NAME`` of your own.
-        config: its keys.
-        enabled: false leaves it out.
-    """
-
-    name: str
-    config: Mapping[str, Json] = msgspec.field(default_factory=dict)
-    enabled: bool = True
-
-
-class AdapterSettings(Settings, frozen=True, kw_only=True):
-    """``target.api_endpoint.adapter_config``: a list of interceptors, the outermost first, or NeMo's flags for one.
-
-    Attributes:
-        custom_system_prompt: the text of ``use_system_prompt``.
-        use_reasoning: an older word for ``process_reasoning_traces``.
-        params_to_add, params_to_remove, params_to_rename: of the request's body.
-        tracking_requests_stats: count replies, tokens and latencies.
-    """
-
-    interceptors: tuple[InterceptorSettings, ...] = ()
-    use_system_prompt: bool = False
-    custom_system_prompt: str | None = None
-    params_to_add: Mapping[str, Json] | None = None
-    params_to_remove: tuple[str, ...] | None = None
-    params_to_rename: Mapping[str, str] | None = None
-    use_request_logging: bool = False
-    max_logged_requests: Positive | None = None
-    use_caching: bool = False
-    caching_dir: str | None = None
-    tracking_requests_stats: bool = False
-    use_response_logging: bool = False
-    max_logged_responses: Positive | None = None
-    process_reasoning_traces: bool = False
-    use_reasoning: bool = False
-    start_reasoning_token: str | None = None
-    end_reasoning_token: str | None = None
-    include_if_reasoning_not_finished: bool | None = None
-    use_progress_tracking: bool = False
-    progress_tracking_url: str | None = None
-    progress_tracking_interval: Positive | None = None
-    use_raise_client_errors: bool = False
 
 
 class EndpointSettings(Settings, frozen=True, kw_only=True):

@@ -89,6 +89,7 @@ def settings_of(overrides: Sequence[str]) -> SuiteSettings:
     for override in overrides:
         if not override.startswith("evaluation."):
             apply_override(values, override)
+    _spell_out(values)
     document = Document(Path("the command line"), values, {})
     _expand_sections(values, document)
     settings = convert_values(values, document, SuiteSettings)
@@ -139,7 +140,7 @@ def _entry(entries: list[Json], part: str, key: str) -> int:
 
 
 def _spell_out(values: dict[str, Json]) -> None:
-    """``tasks: [gsm8k]`` as ``tasks: [{name: gsm8k}]``, and so interceptors."""
+    """``tasks: [gsm8k]`` as ``tasks: [{name: gsm8k}]``, and so interceptors and hooks."""
     _name_entries(values.get("evaluation"), "tasks")
     evaluation = values.get("evaluation")
     tasks = evaluation.get("tasks") if isinstance(evaluation, dict) else None
@@ -147,7 +148,9 @@ def _spell_out(values: dict[str, Json]) -> None:
         _name_entries(task, "interceptors")
     target = values.get("target")
     endpoint = target.get("api_endpoint") if isinstance(target, dict) else None
-    _name_entries(endpoint.get("adapter_config") if isinstance(endpoint, dict) else None, "interceptors")
+    adapter = endpoint.get("adapter_config") if isinstance(endpoint, dict) else None
+    _name_entries(adapter, "interceptors")
+    _name_entries(adapter, "post_eval_hooks")
 
 
 def _name_entries(section: Json, key: str) -> None:

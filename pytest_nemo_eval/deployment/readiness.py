@@ -57,6 +57,17 @@ def wait_until_ready(
     return _version(server)
 
 
+def is_ready(server: Server, command: ServerCommand) -> bool:
+    """Whether each path of the probe answers 200 now, and the server lists the model that it is to serve."""
+    if any(_get(server, path) is None for path in command.probe.paths):
+        return False
+    try:
+        models = json.loads(_get(server, "/v1/models") or b"")
+        return any(model["id"] == command.model_id for model in models["data"])
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
 def describe_end(server: Server, command: ServerCommand, log: Path) -> str:
     """How a server ended, with its log's telling lines."""
     code = server.poll()

@@ -46,7 +46,6 @@ class Engine:
         self._job: Job = book.job
         self._protocol = client.endpoint.protocol
         self._client = client.behind(journaling)
-        self._journaling = journaling
         self._limiter = limiter
         self._drained = drained
         self._own: Limiter | None = None
@@ -107,8 +106,11 @@ class Engine:
         try:
             while (asked := self._next()) is not None:
                 place, sample, repeat = asked
-                self._book.note(await self._ask(sample, repeat), place)
-                self._journaling.forget(sample.id, repeat)
+                try:
+                    result = await self._ask(sample, repeat)
+                finally:  # cancelled too: who goes on with it begins anew
+                    self._forget(sample.id, repeat)
+                self._book.note(result, place)
                 self._stop_if_hopeless()
                 if not self._limiter.keep():
                     break
@@ -119,6 +121,13 @@ class Engine:
             self._limiter.release()
             if self._own is not None:
                 self._own.release()
+
+    def _forget(self, sample_id: str, repeat: int) -> None:
+        """Tell those that keep something of a sample that it is over; it may be asked again by another Run."""
+        for interceptor in self._client.interceptors:
+            forget = getattr(interceptor, "forget", None)
+            if callable(forget):
+                forget(sample_id, repeat)
 
     def _next(self) -> Asked | None:
         asked = next(self._pending, None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import aiohttp
 import anyio
-import httpx
 
 from ..client import Pool
 from ..endpoint import Endpoint
@@ -64,12 +65,11 @@ class Watcher:
         if self._url is None:
             return False
         try:
-            with anyio.fail_after(PROBE_SECONDS):
-                reply = await self._pool.http.get(self._url)
-            metrics = parse_metrics(reply.text) if reply.status_code == httpx.codes.OK else {}
+            async with self._pool.get(self._url, {}, PROBE_SECONDS) as reply:
+                metrics = parse_metrics(await reply.text(errors="replace")) if reply.status == 200 else {}
             if metrics:
                 self._file.append(round(self._clock(), 3), metrics)
-        except (EvalError, OSError, TimeoutError, httpx.HTTPError):
+        except (EvalError, OSError, TimeoutError, asyncio.TimeoutError, aiohttp.ClientError):
             return True  # busy, or on its way out: later, perhaps
         except Exception:  # a library's own, such as aiohttp's: metrics are no reason to fail
             return False

@@ -2,7 +2,7 @@
 
 from .base import BuiltIn, CallNext, Config, Interceptor, Plain
 from .chain import chain, name_of
-from .table import check_order, create_interceptor, parse_interceptor
+from .table import check_order, create_interceptor, create_interceptors, parse_interceptor
 
 __all__ = [
     "BuiltIn",
@@ -13,6 +13,7 @@ __all__ = [
     "chain",
     "check_order",
     "create_interceptor",
+    "create_interceptors",
     "name_of",
     "parse_interceptor",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -14,7 +15,17 @@ CallNext = Callable[[Request], Awaitable[Response]]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an interceptor is told. A field's name is its key in YAML and on the command line."""
+    """What an interceptor is told. A field's name is its key in YAML and on the command line.
+
+    Attributes:
+        log_level: of what it logs, if it logs anything; instead of its own level.
+    """
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
+
+    def level(self, default: int) -> int:
+        """The number of ``log_level``."""
+        return default if self.log_level is None else int(getattr(logging, self.log_level))
 
 
 class Interceptor(Protocol):
@@ -33,10 +44,13 @@ class BuiltIn(Protocol):
     Attributes:
         name: what it is called in YAML and on the command line.
         changes_request: whether it may send another request than it was given; then it must stand outside of a cache.
+        changes_response: whether it may give back another response than it got; then the proxy holds a stream back
+            until it is whole.
     """
 
     name: ClassVar[str]
     changes_request: ClassVar[bool]
+    changes_response: ClassVar[bool]
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response: ...
 
@@ -53,6 +67,7 @@ class Plain:
     """A BuiltIn with nothing to report and nothing to close."""
 
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def report(self) -> Mapping[str, Json]:
         return {}

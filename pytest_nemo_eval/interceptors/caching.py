@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
+import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
-
-import msgspec
 
 from ..chat import Json, Request, Response
 from ..endpoint import SECRET_HEADERS
 from ..errors import ConfigError
 from ..runs.journal import request_key
 from .base import CallNext, Config
+from .shown import show_body, show_headers
 from .spelling import either
+from .store import Store
 
-FILE = "adapter_cache.db"
-BUSY_SECONDS = 2.0
-PAUSE_SECONDS = 10.0
-"""How long a database that failed is left alone: requests shall not queue up for a time-out each."""
-
-_OPENINGS = 5
 _UNCOUNTED = SECRET_HEADERS | {"x-request-id", "traceparent", "tracestate", "idempotency-key", "user-agent"}
 """Headers that change from request to request, or with whoever asks, and no answer with them."""
-
-_TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, response BLOB NOT NULL) WITHOUT ROWID"
-_decoder = msgspec.json.Decoder(Response)
 
 
 class CachingConfig(Config, frozen=True, kw_only=True):
@@ -41,6 +30,8 @@ class CachingConfig(Config, frozen=True, kw_only=True):
         reuse: whether stored answers are given (true).
         save: whether answers are stored (true).
         reuse_cached_responses, save_responses: other spellings of these two.
+        save_requests: whether requests are stored beside, to be read by people: without keys and media (false).
+        max_saved_responses, max_saved_requests: how many are stored at most; None for all.
         bypass: neither gives nor stores.
     """
 
@@ -49,9 +40,15 @@ class CachingConfig(Config, frozen=True, kw_only=True):
     save: bool | None = None
     reuse_cached_responses: bool | None = None
     save_responses: bool | None = None
+    save_requests: bool = False
+    max_saved_responses: int | None = None
+    max_saved_requests: int | None = None
     bypass: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("max_saved_responses", "max_saved_requests"):
+            if (getattr(self, name) or 0) < 0:
+                raise ConfigError(f"the interceptor caching: {name} is a number, 0 for none, or null for all")
         if not self.cache_dir.strip():
             raise ConfigError("the interceptor caching: cache_dir is empty: give a folder")
         _ = self.gives, self.stores  # refuses two spellings of one key
@@ -63,7 +60,12 @@ class CachingConfig(Config, frozen=True, kw_only=True):
 
     @property
     def stores(self) -> bool:
-        return either("caching", True, save=self.save, save_responses=self.save_responses) and not self.bypass
+        """Whether anything is stored."""
+        return (self.stores_responses or self.save_requests) and not self.bypass
+
+    @property
+    def stores_responses(self) -> bool:
+        return either("caching", True, save=self.save, save_responses=self.save_responses)
 
 
 class Caching:
@@ -79,11 +81,14 @@ class Caching:
 
     name: ClassVar[str] = "caching"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(self, config: CachingConfig, identity: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
         self._identity = identity
-        self._store = _Store(Path(config.cache_dir).expanduser(), clock)
+        self._store = Store(Path(config.cache_dir).expanduser(), clock)
+        self._answers_left = _bound(config.stores_responses, config.max_saved_responses)
+        self._requests_left = _bound(config.save_requests, config.max_saved_requests)
         self._executor: ThreadPoolExecutor | None = None
         self._hits = 0
         self._misses = 0
@@ -110,9 +115,17 @@ class Caching:
                 return found
         self._misses += 1
         response = await call_next(request)
-        if self._config.stores and isinstance(response, Response) and self._store.queue(key, response):
-            self._thread.submit(self._store.put_queued)  # before whatever is looked for next: one thread
+        if self._config.stores and isinstance(response, Response):
+            self._keep(key, request, response)
         return response
+
+    def _keep(self, key: str, request: Request, response: Response) -> None:
+        answer = response if self._answers_left > 0 else None
+        asked = _shown(request) if self._requests_left > 0 else None
+        self._answers_left -= 1
+        self._requests_left -= 1
+        if (answer or asked) and self._store.queue(key, answer, asked):
+            self._thread.submit(self._store.put_queued)  # before whatever is looked for next: one thread
 
     def report(self) -> Mapping[str, Json]:
         """Failures are look-ups and answers for which the database could not be used."""
@@ -148,103 +161,11 @@ class Caching:
         return request_key(request.replace(headers=counted, sample_id=""), self._identity, "")
 
 
-class _Store:
-    """The database, used by one thread; raises nothing."""
-
-    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
-        self.stored = 0
-        self.failures = 0
-        self.last_failure = ""
-        self._folder = folder
-        self._clock = clock
-        self._queue: deque[tuple[str, Response]] = deque()
-        self._connection: sqlite3.Connection | None = None
-        self._until: float | None = None
-
-    def find(self, key: str) -> Response | None:
-        """The answer to a request; None where there is none, or none that can be read."""
-        try:
-            row = self._open().execute("SELECT response FROM answers WHERE key = ?", (key,)).fetchone()
-            return None if row is None else _decoder.decode(row[0])
-        except _PausedError:
-            self.failures += 1
-        except Exception as error:  # sqlite3's, the system's, msgspec's: each means asking the model
-            self._note(error)
-        return None
-
-    def queue(self, key: str, response: Response) -> bool:
-        """Take an answer, on the loop; whether ``put_queued`` is to be called, for all that have come by then."""
-        self._queue.append((key, response))
-        return len(self._queue) == 1
-
-    def put_queued(self) -> None:
-        """Store the answers that were taken, each in the place of what was there."""
-        rows: list[tuple[str, bytes]] = []
-        while self._queue:
-            key, response = self._queue.popleft()
-            try:
-                rows.append((key, msgspec.json.encode(response)))
-            except Exception as error:  # half a surrogate pair
-                self._note(error)
-        try:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
-            connection.execute("COMMIT")
-            self.stored += len(rows)
-        except _PausedError:
-            self.failures += len(rows)
-        except Exception as error:  # as above
-            self._note(error, len(rows))
-
-    def close(self) -> None:
-        """Close the file. Idempotent."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-
-    def _note(self, error: Exception, count: int = 1) -> None:
-        """Count a failure; a database that failed, unlike a value, is left alone for a while and opened anew then."""
-        self.failures += count
-        self.last_failure = f"{self._folder / FILE}: {error}"
-        if isinstance(error, (sqlite3.Error, OSError)):
-            self.close()
-            self._until = self._clock() + PAUSE_SECONDS
-
-    def _open(self) -> sqlite3.Connection:
-        if self._until is not None and self._clock() < self._until:
-            raise _PausedError
-        if self._connection is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._connection = self._connect()
-        self._until = None
-        return self._connection
-
-    def _connect(self) -> sqlite3.Connection:
-        """Processes that make a new database at one moment are told at once, however patient, that it is locked."""
-        for _ in range(_OPENINGS - 1):
-            start = time.monotonic()
-            try:
-                return self._connect_once()
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() - start >= BUSY_SECONDS / 2:
-                    raise
-                time.sleep(0.05)
-        return self._connect_once()
-
-    def _connect_once(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._folder / FILE, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", _TABLE):
-                connection.execute(statement)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+def _bound(wanted: bool, most: int | None) -> float:
+    """How many may be stored."""
+    return 0 if not wanted else math.inf if most is None else most
 
 
-class _PausedError(Exception):
-    """The database failed a moment ago."""
+def _shown(request: Request) -> dict[str, Json]:
+    """A request for people to read."""
+    return {"path": request.protocol.path, "headers": show_headers(request.headers), "body": show_body(request)}

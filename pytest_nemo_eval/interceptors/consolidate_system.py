@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..chat import Message, Request, Response
+from ..chat import Json, Message, Request, Response
 from .base import CallNext, Config, Plain
 
 
@@ -27,8 +27,17 @@ class ConsolidateSystem(Plain):
         self._separator = config.separator
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        texts = [message.content for message in request.messages if message.role == "system"]
-        if not texts or (len(texts) == 1 and request.messages[0].role == "system"):
+        systems = [message for message in request.messages if message.role == "system"]
+        if not systems or (len(systems) == 1 and request.messages[0].role == "system"):
             return await call_next(request)
         others = (message for message in request.messages if message.role != "system")
-        return await call_next(request.replace(messages=(Message("system", self._separator.join(texts)), *others)))
+        return await call_next(request.replace(messages=(self._joined(systems), *others)))
+
+    def _joined(self, systems: list[Message]) -> Message:
+        """As a text, unless one of them has parts; their other keys are kept, an earlier one's before a later one's."""
+        more = {key: value for message in reversed(systems) for key, value in message.more.items()}
+        if all(isinstance(message.content, str) for message in systems):
+            return Message("system", self._separator.join(message.text for message in systems), more)
+        between: Json = {"type": "text", "text": self._separator}
+        parts = [part for message in systems if message.parts for part in (between, *message.parts)]
+        return Message("system", parts[1:], more)

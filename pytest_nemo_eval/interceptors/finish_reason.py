@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..chat import Json, Request, Response
+from ..chat import Json, Request, Response, tool_calls
 from .base import CallNext, Config, Plain
 
 _TOOL_CALLS = ("tool_calls", "function_call")
@@ -19,6 +19,7 @@ class FinishReason(Plain):
     """Relabels ``stop`` to ``length`` where as many tokens came as were asked for at most, and counts empty answers."""
 
     name: ClassVar[str] = "finish_reason"
+    changes_response: ClassVar[bool] = True
 
     def __init__(self, config: FinishReasonConfig) -> None:
         self._total = self._relabelled = self._empty = 0
@@ -26,7 +27,9 @@ class FinishReason(Plain):
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
         response = await call_next(request)
         self._total += 1
-        self._empty += not response.text.strip() and response.finish_reason not in _TOOL_CALLS
+        self._empty += (
+            not response.text.strip() and response.finish_reason not in _TOOL_CALLS and not tool_calls(response)
+        )
         most = _most(request.parameters)
         if response.finish_reason != "stop" or most is None or response.usage.completion_tokens < most:
             return response

@@ -49,6 +49,7 @@ class HttpPairsDump:
 
     name: ClassVar[str] = "http_pairs_dump"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(self, config: HttpPairsDumpConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._first_n = config.first_n

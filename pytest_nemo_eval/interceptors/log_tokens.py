@@ -13,7 +13,7 @@ _logger = logging.getLogger("pytest_nemo_eval.requests")
 
 
 class LogTokensConfig(Config, frozen=True, kw_only=True):
-    """It has no keys."""
+    """It has no keys of its own."""
 
 
 class LogTokens(Plain):
@@ -22,14 +22,15 @@ class LogTokens(Plain):
     name: ClassVar[str] = "log_tokens"
 
     def __init__(self, config: LogTokensConfig = LogTokensConfig()) -> None:
-        self._config = config
+        self._level = config.level(logging.DEBUG)
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
         response = await call_next(request)
-        if isinstance(response, Response) and _logger.isEnabledFor(logging.DEBUG):
+        if isinstance(response, Response) and _logger.isEnabledFor(self._level):
             usage = response.usage
             total = usage.prompt_tokens + usage.completion_tokens
-            _logger.debug(
+            _logger.log(
+                self._level,
                 "tokens of %s: %d prompt + %d completion = %d",
                 origin(request),
                 usage.prompt_tokens,

@@ -35,6 +35,11 @@ class ProgressTrackingConfig(Config, frozen=True, kw_only=True):
     progress_tracking_interval: int | None = None
     request_method: Literal["PATCH", "POST", "PUT"] = "PATCH"
 
+    NOT_HERE: ClassVar[Mapping[str, str]] = {
+        "interval_seconds": "interval counts answers; every count is sent as soon as the one before has arrived",
+        "output_dir": "it writes no file: the Run's results.jsonl has a line for each finished sample",
+    }
+
     def __post_init__(self) -> None:
         try:
             url = httpx.URL(self.url)
@@ -64,6 +69,7 @@ class ProgressTracking:
 
     name: ClassVar[str] = "progress_tracking"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(self, config: ProgressTrackingConfig) -> None:
         self._every = config.answers

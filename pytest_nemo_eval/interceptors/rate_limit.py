@@ -44,6 +44,7 @@ class RateLimit:
 
     name: ClassVar[str] = "rate_limit"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(
         self,

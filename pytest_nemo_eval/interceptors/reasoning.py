@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 from ..chat import Json, Request, Response
 from ..errors import ConfigError
 from .base import CallNext, Config, Plain
+from .response_stats import IN_THE_RUN
 
 _OTHER_NAMES = {
     "include_if_reasoning_not_finished": "include_if_not_finished",
@@ -34,6 +35,13 @@ class ReasoningConfig(Config, frozen=True, kw_only=True):
     add_reasoning: bool = True
     migrate_reasoning_content: bool = False
     enable_reasoning_tracking: bool = True
+
+    NOT_HERE: ClassVar[Mapping[str, str]] = {
+        "cache_dir": IN_THE_RUN,
+        "enable_caching": IN_THE_RUN,
+        "stats_file_saving_interval": IN_THE_RUN,
+        "logging_aggregated_stats_interval": "it logs nothing on its way: counts stand in the Run",
+    }
 
     @staticmethod
     def normalised(keys: Mapping[str, Json]) -> dict[str, Json]:
@@ -71,6 +79,7 @@ class Reasoning(Plain):
     """
 
     name: ClassVar[str] = "reasoning"
+    changes_response: ClassVar[bool] = True
 
     def __init__(self, config: ReasoningConfig) -> None:
         self._config = config

@@ -30,19 +30,25 @@ class RequestLoggingConfig(Config, frozen=True, kw_only=True):
 
 
 class RequestLogging(Plain):
-    """Logs requests at INFO, as they are where it stands in the chain."""
+    """Logs requests at INFO, as they are where it stands in the chain.
+
+    Args:
+        most: characters of one text that are shown.
+    """
 
     name: ClassVar[str] = "request_logging"
 
-    def __init__(self, config: RequestLoggingConfig) -> None:
+    def __init__(self, config: RequestLoggingConfig, most: int = MOST) -> None:
         self._config = config
+        self._most = most
+        self._level = config.level(logging.INFO)
         self._logged = 0
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
         most = self._config.max_requests
-        if (most is None or self._logged < most) and _logger.isEnabledFor(logging.INFO):
+        if (most is None or self._logged < most) and _logger.isEnabledFor(self._level):
             self._logged += 1
-            _logger.info("request of %s: %s", origin(request), self._words(request))
+            _logger.log(self._level, "request of %s: %s", origin(request), self._words(request))
         return await call_next(request)
 
     def _words(self, request: Request) -> str:
@@ -50,7 +56,7 @@ class RequestLogging(Plain):
         if self._config.log_request_headers and request.headers:
             parts.append(to_line(show_headers(request.headers)))
         if self._config.log_request_body:
-            parts.append(to_line(show_body(request, MOST)))
+            parts.append(to_line(show_body(request, self._most)))
         return " ".join(parts)
 
 

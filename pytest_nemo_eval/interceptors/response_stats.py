@@ -12,6 +12,9 @@ from ..errors import ConfigError
 from .base import CallNext, Config
 from .spelling import either
 
+IN_THE_RUN = "it writes no files of its own: counts and every sample stand in the Run"
+_TOOL_CALLS = ("tool_calls", "function_call")
+
 _logger = logging.getLogger("pytest_nemo_eval.requests")
 
 
@@ -20,14 +23,22 @@ class ResponseStatsConfig(Config, frozen=True, kw_only=True):
     Attributes:
         collect_token_stats: tokens, as the server counts them.
         collect_finish_reasons: how often each reason to finish came.
+        collect_tool_calls: how many answers called tools, by their reason to finish.
         every: responses between two lines at INFO in Python's logging (100); 0 for none.
         logging_aggregated_stats_interval: another spelling of it.
     """
 
     collect_token_stats: bool = True
     collect_finish_reasons: bool = True
+    collect_tool_calls: bool = True
     every: int | None = None
     logging_aggregated_stats_interval: int | None = None
+
+    NOT_HERE: ClassVar[Mapping[str, str]] = {
+        "cache_dir": IN_THE_RUN,
+        "save_individuals": IN_THE_RUN,
+        "stats_file_saving_interval": IN_THE_RUN,
+    }
 
     def __post_init__(self) -> None:
         if self.interval < 0:
@@ -59,6 +70,7 @@ class ResponseStats:
 
     name: ClassVar[str] = "response_stats"
     changes_request: ClassVar[bool] = False
+    changes_response: ClassVar[bool] = False
 
     def __init__(self, config: ResponseStatsConfig = ResponseStatsConfig()) -> None:
         self._config = config
@@ -93,6 +105,8 @@ class ResponseStats:
             told |= self._total.report("total_tokens", count)
         if self._config.collect_finish_reasons:
             told["finish_reason"] = dict(self._reasons)
+        if self._config.collect_tool_calls:
+            told["tool_calls_count"] = sum(self._reasons[reason] for reason in _TOOL_CALLS)
         told["errors"] = dict(self._errors)
         return told
 
@@ -111,4 +125,4 @@ class ResponseStats:
     def _log_now_and_then(self) -> None:
         interval = self._config.interval
         if interval and not (self._answers + sum(self._errors.values())) % interval:
-            _logger.info("responses so far: %s", self.report())
+            _logger.log(self._config.level(logging.INFO), "responses so far: %s", self.report())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..chat import Json, Request, Response
+from ..chat import Json, Request, Response, tool_calls
 from ..endpoint import SECRET_HEADERS
 
 HIDDEN = "[key]"
@@ -44,7 +44,10 @@ def show_body(request: Request, most: int | None = None) -> dict[str, Json]:
 
 def show_response(response: Response, most: int | None = None) -> dict[str, Json]:
     """A response without what it does not say, each of its texts shown as ``show_text`` does."""
-    told: dict[str, Json] = msgspec.to_builtins(response)
+    told: dict[str, Json] = msgspec.to_builtins(response.replace(envelope=None))
+    calls = tool_calls(response)
+    if calls:
+        told["tool_calls"] = calls
     return {name: _show("", value, most) for name, value in told.items()}
 
 

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any, cast
-
-import msgspec
+from typing import cast
 
 from ..chat import Json
+from ..config.loading import find_named, make_named, read_keys
 from ..errors import ConfigError
-from .base import Config, Interceptor
+from .base import Interceptor
 
 BUILT_IN: Mapping[str, str] = {
     "caching": "Caching",
     "consolidate_system": "ConsolidateSystem",
     "drop_params": "DropParams",
+    "endpoint": "EndpointMark",
     "finish_reason": "FinishReason",
     "http_pairs_dump": "HttpPairsDump",
     "log_tokens": "LogTokens",
+    "logging": "Logging",
     "modify_tools": "ModifyTools",
     "payload_modifier": "PayloadModifier",
     "progress_tracking": "ProgressTracking",
     "raise_client_errors": "RaiseClientErrors",
     "rate_limit": "RateLimit",
     "reasoning": "Reasoning",
+    "reasoning_replay": "ReasoningReplay",
     "request_logging": "RequestLogging",
     "response_logging": "ResponseLogging",
     "response_stats": "ResponseStats",
+    "streaming": "Streaming",
     "system_message": "SystemMessage",
     "turn_counter": "TurnCounter",
 }
 """Name, which is the module's too, to the class in it; its keys are those of ``CLASSConfig``."""
 GROUP = "pytest_nemo_eval.interceptors"
 """The entry points of third parties: a class that takes its keys as arguments, or an async function."""
+
+_KIND = "interceptor"
+_INTERNAL = "exists in a package of NVIDIA's own alone, for its internal gateways: leave it out"
+NOT_HERE: Mapping[str, str] = {"nvcf": _INTERNAL, "omni_info": _INTERNAL}
+"""Names of NeMo Evaluator's that are refused, and why."""
 
 
 def create_interceptor(name: str, config: Mapping[str, Json]) -> Interceptor:
@@ -44,11 +50,36 @@ def create_interceptor(name: str, config: Mapping[str, Json]) -> Interceptor:
     Raises:
         ConfigError: there is none, or its keys are not as it wants them.
     """
+    if name in NOT_HERE:
+        raise ConfigError(f"the interceptor {name} {NOT_HERE[name]}")
     if name in BUILT_IN:
         home, kind = import_module(f".{name}", __package__), BUILT_IN[name]
-        return cast(Interceptor, getattr(home, kind)(_configured(name, getattr(home, f"{kind}Config"), config)))
-    found = _own(name) if ":" in name else _entry_point(name)
-    return _made(name, found, config)
+        return cast(Interceptor, getattr(home, kind)(read_keys(_KIND, name, getattr(home, f"{kind}Config"), config)))
+    found = find_named(_KIND, name, GROUP, BUILT_IN)
+    return cast(Interceptor, make_named(_KIND, name, found, config))
+
+
+def create_interceptors(asked: Iterable[tuple[str, Mapping[str, Json]]]) -> list[Interceptor]:
+    """Those of one list, by name and keys, the outermost first.
+
+    ``endpoint`` may stand in it, as in NeMo Evaluator's lists: it says nothing that the order does not say already, and
+    is left out of the result.
+
+    Raises:
+        ConfigError: one cannot be made; ``endpoint`` stands twice, or before what acts on requests.
+    """
+    made: list[Interceptor] = []
+    ended = False
+    for name, config in asked:
+        interceptor = create_interceptor(name, config)
+        if ended and (name in ("endpoint", "caching") or getattr(interceptor, "changes_request", False)):
+            what = "stands twice" if name == "endpoint" else f"stands before {name}, which acts on requests"
+            raise ConfigError(f"the interceptor endpoint {what}: it is the last one that a request comes to")
+        if name == "endpoint":
+            ended = True
+        else:
+            made.append(interceptor)
+    return made
 
 
 def parse_interceptor(text: str) -> tuple[str, dict[str, Json]]:
@@ -76,8 +107,14 @@ def check_order(names: Sequence[str], chain: Sequence[Interceptor]) -> None:
     """Refuse a chain that cannot do what its parts are for.
 
     Raises:
-        ConfigError: something that changes requests stands inside of a cache, which would answer for another request.
+        ConfigError: something that changes requests stands inside of a cache, which would answer for another request;
+            or reasoning_replay inside of reasoning, where answers still hold what it is to replay.
     """
+    if "reasoning" in names and "reasoning_replay" in list(names)[list(names).index("reasoning") :]:
+        raise ConfigError(
+            "the interceptor reasoning_replay stands behind reasoning, and would see no reasoning but in answers' "
+            "texts: put reasoning_replay before reasoning"
+        )
     cache = next((name for name in names if name == "caching"), None)
     if cache is None:
         return
@@ -87,55 +124,3 @@ def check_order(names: Sequence[str], chain: Sequence[Interceptor]) -> None:
                 f"the interceptor {name} changes requests and stands behind caching, which would answer for what it "
                 f"has not seen: put {name} before caching"
             )
-
-
-def _configured(name: str, kind: type[Config], config: Mapping[str, Json]) -> Config:
-    normalised = getattr(kind, "normalised", None)
-    config = normalised(config) if normalised is not None else config
-    known = kind.__struct_encode_fields__
-    for key in config:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
-            raise ConfigError(f"the interceptor {name} has no key {key}; {hint}")
-    try:
-        return msgspec.convert(config, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"the interceptor {name}: {str(error).replace('`', '')}") from None
-
-
-def _entry_point(name: str) -> Any:
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in points:
-        known = [*BUILT_IN, *points]
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}, and MODULE:NAME"
-        raise ConfigError(f"no interceptor is called {name!r}; {hint}")
-    try:
-        return points[name].load()
-    except Exception as error:  # whatever a third party's module raises
-        raise ConfigError(f"the interceptor {name} cannot be loaded: {error!r}") from error
-
-
-def _own(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(import_module(module), attribute)
-    except Exception as error:  # whatever the user's module raises
-        raise ConfigError(
-            f"the interceptor {name} cannot be imported: {error!r}; it is MODULE:NAME, importable from here"
-        ) from error
-
-
-def _made(name: str, found: Any, config: Mapping[str, Json]) -> Interceptor:
-    """A class is made with its keys; a function takes none."""
-    if not callable(found):
-        raise ConfigError(f"the interceptor {name} is neither a class nor an async function")
-    if not isinstance(found, type):
-        if config:
-            raise ConfigError(f"the interceptor {name} is a function, and takes no keys: {', '.join(config)}")
-        return cast(Interceptor, found)
-    try:
-        return cast(Interceptor, found(**config))
-    except TypeError as error:
-        raise ConfigError(f"the interceptor {name} cannot be made: {error}") from None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from ..chat import Json, Message, Request, Response, text_digest
-from ..errors import RejectedRequestError
+from ..chat import Json, Message, Request, Response
+from ..errors import RejectedRequestError, SpentError
 from .base import CallNext, Config, Plain
+from .request_logging import origin
 
+_logger = logging.getLogger("pytest_nemo_eval.requests")
 _MOST_CONVERSATIONS = 10_000  # many more than can be going on: those that rest longest are forgotten
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -24,12 +27,14 @@ class TurnCounterConfig(Config, frozen=True, kw_only=True):
             message, or in a user message of its own.
         trigger: when: threshold from 80 % of the turns on, and in stronger words from 95 % on; periodic every so often.
         interval: how often that is, in turns.
+        every: turns of a conversation between two lines at DEBUG in Python's logging; None for none.
     """
 
     max_turns: _Positive
     position: Literal["system_message", "user_message", "new_user_message"] = "system_message"
     trigger: Literal["threshold", "periodic"] = "threshold"
     interval: _Positive = 1
+    every: _Positive | None = None
 
 
 class TurnCounter(Plain):
@@ -52,19 +57,25 @@ class TurnCounter(Plain):
         turn, most = self._count(request), self._config.max_turns
         if turn > most:
             self._refused += 1
-            raise RejectedRequestError(f"turn_counter: this would be turn {turn} of at most {most} (max_turns)")
+            raise SpentError(f"turn_counter: this would be turn {turn} of at most {most} (max_turns)")
         self._total += 1
         self._most = max(self._most, turn)
+        if self._config.every is not None and not turn % self._config.every:
+            _logger.log(self._config.level(logging.DEBUG), "turn %d of %d of %s", turn, most, origin(request))
         words = self._words(turn)
         return await call_next(request.replace(messages=self._with(request.messages, words)) if words else request)
 
     def _count(self, request: Request) -> int:
-        key = (request.sample_id or _first_question(request.messages), request.repeat)
+        key = request.conversation
         turn = self._turns.pop(key, 0) + 1
         self._turns[key] = turn
         if len(self._turns) > _MOST_CONVERSATIONS:
             self._turns.popitem(last=False)
         return turn
+
+    def forget(self, sample_id: str, repeat: int) -> None:
+        """A sample is finished; asked again, it is another conversation."""
+        self._turns.pop((sample_id, repeat), None)
 
     def _words(self, turn: int) -> str:
         """What the model is told; "" for nothing."""
@@ -86,15 +97,15 @@ class TurnCounter(Plain):
         places = [place for place, message in enumerate(messages) if message.role == "user"]
         if self._config.position == "new_user_message" or not places:
             return (*messages, Message("user", words))
-        last = messages[places[-1]].content
-        told = Message("user", f"{last}\n\n{words}" if last else words)
-        return (*messages[: places[-1]], told, *messages[places[-1] + 1 :])
+        last = messages[places[-1]]
+        return (*messages[: places[-1]], last.replace(content=_told(last, words)), *messages[places[-1] + 1 :])
 
     def report(self) -> Mapping[str, Json]:
         """All turns, those of the longest conversation, and requests beyond ``max_turns``."""
         return {"turns": self._total, "most_turns": self._most, "refused": self._refused}
 
 
-def _first_question(messages: tuple[Message, ...]) -> str:
-    question = next((message.content for message in messages if message.role != "system"), "")
-    return f"\0{text_digest(question)}"
+def _told(message: Message, words: str) -> str | list[Json]:
+    if isinstance(message.content, list):
+        return [*message.content, {"type": "text", "text": words}]
+    return f"{message.content}\n\n{words}" if message.content else words

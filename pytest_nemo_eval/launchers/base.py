@@ -28,6 +28,10 @@ class Server(Protocol):
         """End it; returns when nothing is left of it. Idempotent."""
         ...
 
+    def keep(self) -> int | None:
+        """Let it outlive this process; returns the process that ends it at SIGTERM, None where that cannot be."""
+        ...
+
 
 class Launcher(Protocol):
     """Runs servers in one kind of place."""

@@ -4,6 +4,8 @@ A program of its own, with the standard library alone: ``python -I -S guard.py G
 input is a pipe from the owner: the end of it, however it comes (``kill -9`` of the owner too), means: end the server
 and everything that it started. On its standard output it says ``{"pid": N}`` once the server runs, and
 ``{"exit": CODE}`` (negative: a signal) once it has ended by itself; the guard's own end says that nothing is left.
+
+The word ``keep`` on its standard input means that the owner goes and the server stays: from then on SIGTERM ends both.
 """
 
 from __future__ import annotations
@@ -69,10 +71,23 @@ def _wait(server: subprocess.Popen[bytes], owner: int) -> None:
     """Until the server has ended, or the owner is gone or wants the end."""
     while server.poll() is None:
         ready, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
-        if ready and not os.read(sys.stdin.fileno(), 1024):
-            return
+        if ready:
+            word = os.read(sys.stdin.fileno(), 1024)
+            if word.startswith(b"keep"):
+                _keep(server)
+            if not word or word.startswith(b"keep"):
+                return
         if os.getppid() != owner:
             return
+
+
+def _keep(server: subprocess.Popen[bytes]) -> None:
+    """Until the server has ended, or somebody sends SIGTERM."""
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+    _say({"kept": os.getpid()})
+    while server.poll() is None and not told:
+        time.sleep(POLL_SECONDS)
 
 
 def end_tree(server: subprocess.Popen[bytes], grace: float) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ..server import ServerCommand
 from . import guard
 
 HOST = "127.0.0.1"
+KEEP_SECONDS = 5.0
 GRACE_SECONDS = 8.0
 """A server that is told to end with a request in flight may never do so (vLLM): then it is killed."""
 
@@ -33,6 +35,7 @@ class LocalServer:
         self._guard = process
         self._grace = grace
         self._exit: int | None = None
+        self._kept = threading.Event()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -41,7 +44,10 @@ class LocalServer:
         assert self._guard.stdout is not None  # noqa: S101  it was started with a pipe
         with contextlib.suppress(ValueError, OSError), self._guard.stdout as words:
             for line in words:
-                self._exit = json.loads(line).get("exit", self._exit)
+                said = json.loads(line)
+                self._exit = said.get("exit", self._exit)
+                if "kept" in said:
+                    self._kept.set()
 
     def poll(self) -> int | None:
         if self._exit is not None or self._listener.is_alive():
@@ -58,12 +64,68 @@ class LocalServer:
             self._kill()
         self._listener.join(timeout=1)
 
+    def keep(self) -> int | None:
+        if self._guard.stdin is None or self.poll() is not None:
+            return None
+        try:
+            self._guard.stdin.write(b"keep\n")
+            self._guard.stdin.flush()
+        except (OSError, ValueError):
+            return None
+        if not self._kept.wait(KEEP_SECONDS):
+            return None
+        self._guard.returncode = 0  # it is nobody's child to wait for from now on
+        return self._guard.pid
+
     def _kill(self) -> None:
         """The guard itself hangs: end what can be reached."""
         for pid in (*guard.descendants(self._guard.pid), self._guard.pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         self._guard.wait()
+
+
+class KeptServer:
+    """A server that an earlier session left up; this one does not end it.
+
+    Args:
+        guard_pid: the process that ends it at SIGTERM.
+        guard_start: when that process began, as the kernel counts: another process may get the same pid.
+    """
+
+    def __init__(self, host: str, port: int, argv: tuple[str, ...], guard_pid: int, guard_start: str) -> None:
+        self.host = host
+        self.port = port
+        self.argv = argv
+        self._pid = guard_pid
+        self._start = guard_start
+
+    def poll(self) -> int | None:
+        return None if self._start and start_of(self._pid) == self._start else 1
+
+    def stop(self) -> None:
+        """Leave it: it is not this session's."""
+
+    def keep(self) -> int | None:
+        return self._pid if self.poll() is None else None
+
+    def end(self, timeout: float = GRACE_SECONDS + 2 * guard.KILL_SECONDS) -> bool:
+        """End it, with all that it started; whether it ended in time."""
+        deadline = time.monotonic() + timeout
+        while self.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)
+            time.sleep(0.05)
+        return self.poll() is not None
+
+
+def start_of(pid: int) -> str:
+    """When a living process began, in the kernel's ticks; "" where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 @dataclass(frozen=True)

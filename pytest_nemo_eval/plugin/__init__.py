@@ -105,6 +105,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(MARK)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if options.TASKS_READ in config.stash:  # without suite files there is one deployment at most
+        from .turns import sort_by_deployment
+
+        sort_by_deployment(items, options.read_settings(config))
+
+
 @pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist must have spoken before xdist says that it has collected
 def pytest_collection_finish(session: pytest.Session) -> None:
     if options.TASKS_READ in session.config.stash:

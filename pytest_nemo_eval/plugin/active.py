@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..deployment import Broker, BrokerServer
+from ..deployment import Broker, BrokerServer, Demand
 from ..errors import EvalError
 from .ahead import Ahead
 from .announce import Announcer
@@ -19,6 +19,7 @@ from .judge import Judge
 from .meeting import MeetingLender, MeetingPoint
 from .options import read_settings
 from .state import SESSION, EvalSession, output_folder
+from .turns import Turns, groups
 
 
 def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
@@ -28,7 +29,7 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     told: dict[str, Any] | None = getattr(config, "workerinput", {}).get(WORKERINPUT)
     if told is not None:
         meeting = MeetingPoint(Path(told["meeting"]))
-        meeting.announce()
+        meeting.announce(groups(items, settings))
         folder = output_folder(config, settings, told["session"])
         session = config.stash[SESSION] = EvalSession(
             settings, MeetingLender(meeting), folder, announcer, shared=meeting.folder
@@ -37,7 +38,8 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         config.pluginmanager.register(Worker(session), "nemo_eval_worker")
         return
     folder = output_folder(config, settings, new_session_name())
-    broker = Broker(folder / "servers", announcer.line)
+    demand = Demand({} if settings.keep_deployment else groups(items, settings))
+    broker = Broker(folder / "servers", announcer.line, demand, settings.keep_deployment)
     session = EvalSession(settings, broker, folder, announcer)
     config.stash[SESSION] = session
     session.ahead = Ahead(session)
@@ -45,6 +47,7 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     judge = _judge(config, session.close, folder)
     judge.tally.expected.update(item.nodeid for item in items)
     config.pluginmanager.register(Evaluator(session), "nemo_eval_evaluator")
+    config.pluginmanager.register(Turns(broker), "nemo_eval_turns")
     _report_missing_data(session, items)
 
 
@@ -52,10 +55,13 @@ def activate_controller(config: pytest.Config, folder: Path, name: str) -> Judge
     """Make the controller of pytest-xdist own its workers' deployments."""
     settings = read_settings(config)
     output = output_folder(config, settings, name)
-    broker = Broker(output / "servers", Announcer(config).line)
-    server = BrokerServer(broker)
     meeting = MeetingPoint(folder)
+    each = config.getoption("dist") == "each"  # every worker runs every item: none is over with its first run
+    demand = Demand({} if each or settings.keep_deployment else meeting.groups())
+    broker = Broker(output / "servers", Announcer(config).line, demand, settings.keep_deployment)
+    server = BrokerServer(broker)
     meeting.publish(server)
+    config.pluginmanager.register(Turns(broker), "nemo_eval_turns")
 
     def close() -> None:
         try:

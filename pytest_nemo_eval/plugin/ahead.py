@@ -14,8 +14,9 @@ from .asking import begin
 from .chains import close_all, default_interceptors
 from .collection import CELL, SuiteItem
 from .rules import RULES
-from .serving import SUITE, client_of
+from .serving import client_of
 from .state import EvalSession
+from .turns import SUITE
 
 OURS = frozenset({*fixtures.__all__, CELL, "request", "pytestconfig"})
 DECIDING_MARKS = ("skip", "skipif", "xfail", "flaky", "dependency")

@@ -22,7 +22,7 @@ from ..errors import ConfigError, EvalError
 from ..evaluation import Rules, data_source, find_benchmark, gate_settings, names_of
 from ..gates import check_shares
 from . import fixtures
-from .chains import create_chain, declared
+from .chains import create_chain, declared, default_hooks
 from .options import COMMAND_LINE, TASKS_READ
 
 
@@ -48,7 +48,7 @@ class Checks:
         with self._located((*path, "tags")):
             _check_tags(task)
         with self._located((*path, "interceptors")):
-            create_chain([one for one in task.interceptors if one.enabled])
+            create_chain([[one for one in task.interceptors if one.enabled]])
         with self._located(path):
             cells = expand_cells(task)
             for cell in cells:
@@ -76,6 +76,7 @@ class Checks:
             raise ConfigError(f"{self.document.path}: two tasks are called {min(repeated)}")
         with self._located(("target", "api_endpoint", "adapter_config")):
             create_chain(declared(self.settings, suite))
+            default_hooks(self.settings, suite)
         if (
             suite.deployment is not None
             or suite.target is not None

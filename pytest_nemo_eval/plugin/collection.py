@@ -20,7 +20,7 @@ from .options import TASKS_READ
 from .outcome import SUITE_ITEM
 from .rules import RULES, rules_of
 from .runner import BenchmarkRunner
-from .serving import SUITE
+from .turns import SUITE
 
 TASKS: KeyPath = ("evaluation", "tasks")
 CELL = "eval_cell"

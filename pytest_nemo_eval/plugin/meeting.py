@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -36,14 +37,20 @@ class MeetingPoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def announce(self) -> None:
-        """In a worker: there is something to evaluate."""
+    def announce(self, groups: Mapping[str, str]) -> None:
+        """In a worker: there is something to evaluate, and which items share a deployment. All workers say the same."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        (self.folder / MARKER).touch()
+        new = self.folder / f"{MARKER}.{os.getpid()}"
+        new.write_bytes(msgspec.json.encode(groups))
+        new.replace(self.folder / MARKER)
 
     def announced(self) -> bool:
         """In the controller: whether a worker has said so."""
         return (self.folder / MARKER).exists()
+
+    def groups(self) -> dict[str, str]:
+        """In the controller: item to group, as the workers said."""
+        return msgspec.json.decode((self.folder / MARKER).read_bytes(), type=dict[str, str])
 
     def publish(self, server: BrokerServer) -> None:
         """In the controller: leave the broker's address."""

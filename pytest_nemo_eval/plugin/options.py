@@ -81,6 +81,7 @@ OPTIONS = (
     Option(
         "deploy-restarts", "N", "start a deployment that dies in mid-run again, N times at most (0)", "deploy_restarts"
     ),
+    Option("keep-deployment", "", "leave the server up, for the next session", "keep_deployment", switch=True),
     Option("limit", "N", "ask only the first N samples of each benchmark, or a fraction below 1", "limit", short=False),
     Option("repeats", "N", "ask each sample N times", "repeats", short=False),
     Option(
@@ -134,6 +135,7 @@ OF_DEPLOYMENTS = (
     "server_args",
     "deploy_timeout",
     "deploy_restarts",
+    "keep_deployment",
 )
 NUMBERS = {
     "tensor_parallel_size": int,
@@ -182,8 +184,9 @@ def add_aliases(parser: pytest.Parser) -> list[str]:
         if option.alias is None:
             continue
         if _is_free(parser, option.alias):
-            action = "append" if option.many else "store"
-            group.addoption(option.alias, dest=option.dest, action=action, default=None, help=argparse.SUPPRESS)
+            group.addoption(
+                option.alias, dest=option.dest, default=None, **{**option.action, "help": argparse.SUPPRESS}
+            )
         else:
             taken.append(option.alias)
     return taken

@@ -31,13 +31,15 @@ from ..evaluation import (
 )
 from ..gates import Gate, Verdict
 from ..interceptors import name_of
-from ..report import Row
+from ..report import Row, run_hooks
 from ..runs import save_baseline
 from ..runs.find import RERUN
 from .asking import Waiter, begin
+from .chains import default_hooks
 from .outcome import EVALUATED, Evaluated
 from .rules import RULES, rules_of
 from .state import EvalSession
+from .turns import SUITE
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -108,11 +110,18 @@ class BenchmarkRunner:
         evaluated = item.stash.setdefault(EVALUATED, [])
         try:
             refuse_reruns(item)
-            result = self._evaluate(task, gates)
+            settings = self._request.getfixturevalue("eval_settings")
+            hooks = default_hooks(settings, item.stash.get(SUITE, None))
+            result = self._evaluate(task, gates, settings)
             evaluated.append(Evaluated(result=result))
             for metric, value in result.metrics.items():
                 item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
-            judge(result)
+            problem = run_hooks(hooks, result.folder)
+            if problem is not None:
+                result.notes = (*result.notes, str(problem))
+            judge(result)  # a missed gate stays one, whatever became of the hooks
+            if problem is not None:
+                raise problem
         except GateFailure:
             raise
         except (Exception, pytest.fail.Exception) as error:  # pytest.fail: a fixture of the user's, or pytest-timeout
@@ -124,8 +133,7 @@ class BenchmarkRunner:
             raise EvalError(f"{task.name}: {type(error).__name__}: {error}") from error
         return result
 
-    def _evaluate(self, task: TaskSettings, gates: Sequence[Gate]) -> BenchmarkResult:
-        settings = self._request.getfixturevalue("eval_settings")
+    def _evaluate(self, task: TaskSettings, gates: Sequence[Gate], settings: EvalSettings) -> BenchmarkResult:
         execution = self._session.ahead.take(self._request.node) if self._session.ahead is not None else None
         if execution is None:
             job = plan(self._request.node.nodeid, task, settings, gates, self._rules(settings))

@@ -14,18 +14,16 @@ from ..backends import Backend
 from ..client import Client
 from ..client.client import list_models
 from ..config.options import REPLAY, EvalSettings, Serving, resolve_serving
-from ..config.settings import ExecutionSettings, SuiteSettings
+from ..config.settings import ExecutionSettings
 from ..deployment import DeploymentSpec
 from ..endpoint import REPLAY_SCHEME, Endpoint, find_headers, find_key
 from ..errors import ConfigError, EndpointError
-from ..interceptors import Interceptor
+from ..interceptors import Interceptor, check_order, name_of
 from ..runs import ModelRecord
 from ..runs.provenance import files_stamp, has_chat_template, weights_fingerprint
 from ..server import ServerAddress
 from .state import EvalSession, Served
-
-SUITE = pytest.StashKey[SuiteSettings]()
-"""On an item of a suite file: the file's settings."""
+from .turns import SUITE, group_of
 
 
 def borrower(
@@ -44,12 +42,20 @@ def borrower(
             execution=execution,
             timeout=serving.deployment.timeout or session.settings.deploy_timeout,
             restarts=session.settings.deploy_restarts,
+            exclusive=serving.deployment.exclusive,
+            group=group_of(serving),
+            identity=_identity(serving),
         )
         address = session.lender.acquire(spec)
         session.served[address.base_url] = Served(serving, address, spec)
         return address
 
     return borrow
+
+
+def _identity(serving: Serving) -> str:
+    revision = str(serving.deployment.server_args.get("revision", "main"))
+    return _stamp(serving.deployment.model_path or "", revision, serving.deployment.environment)
 
 
 def _check_model_folder(serving: Serving) -> None:
@@ -99,7 +105,12 @@ def _only_model(endpoint: Endpoint, session: EvalSession) -> str:
 
 
 def client_of(endpoint: Endpoint, interceptors: Sequence[Interceptor], session: EvalSession) -> Client:
-    """The client of an Endpoint; of a replayed one it asks nobody."""
+    """The client of an Endpoint; of a replayed one it asks nobody.
+
+    Raises:
+        ConfigError: an interceptor stands in the wrong place, in a fixture of the user's own too.
+    """
+    check_order([name_of(interceptor) for interceptor in interceptors], interceptors)
     client = Client(endpoint, interceptors, session.pool)
     if endpoint.base_url.startswith(REPLAY_SCHEME):
         return client.behind(session.replay(endpoint.base_url))
@@ -119,7 +130,7 @@ def model_record(endpoint: Endpoint, session: EvalSession) -> ModelRecord:
         record,
         path=path,
         weights_fingerprint=weights_fingerprint(path, revision),
-        stamp=_stamp(path, revision, served.serving.deployment.environment),
+        stamp=_identity(served.serving),
         chat_template=True if "chat-template" in given else has_chat_template(path, revision),
         backend=served.serving.backend,
         launcher=served.serving.launcher,

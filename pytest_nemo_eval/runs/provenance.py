@@ -16,7 +16,6 @@ _PACKAGES = (
     "pytest-xdist",
     "pytest-html",
     "httpx",
-    "httpx-aiohttp",
     "aiohttp",
     "msgspec",
     "pyyaml",

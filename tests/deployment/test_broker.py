@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import urllib.error
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nemo_eval.deployment import Broker, BrokerServer, DeploymentSpec, RemoteBroker
+from pytest_nemo_eval.deployment import Broker, BrokerServer, Demand, DeploymentSpec, RemoteBroker
 from pytest_nemo_eval.errors import DeploymentError
 from pytest_nemo_eval.server import LogHint, Probe, ServerCommand
 from tests import servers
@@ -19,14 +20,17 @@ from tests.processes import wait_for, with_argument
 HINTS = (LogHint(text="kaputt", advice="buy a new one"),)
 
 
-def spec(*arguments: str, timeout: float = 30.0, name: str = "m") -> DeploymentSpec:
+def spec(
+    *arguments: str, timeout: float = 30.0, name: str = "m", port: int | None = None, group: str = ""
+) -> DeploymentSpec:
     command = ServerCommand(
         argv=(sys.executable, servers.__file__, "--port", "{port}", "--served-model-name", name, *arguments),
         model_id=name,
         probe=Probe(paths=("/health", "/v1/models")),
         hints=HINTS,
+        port=port,
     )
-    return DeploymentSpec(command=command, timeout=timeout)
+    return DeploymentSpec(command=command, timeout=timeout, group=group)
 
 
 @pytest.fixture
@@ -135,3 +139,97 @@ def test_over_loopback(broker: Broker) -> None:
 
 def test_equal_specifications_have_equal_keys() -> None:
     assert spec().key == spec().key != spec(name="other").key
+
+
+ITEMS = {"one": "a", "two": "b", "three": "a"}
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+def knowing(tmp_path: Path, words: list[str]) -> Iterator[Broker]:
+    """A broker that knows which items there are."""
+    broker = Broker(tmp_path / "servers", words.append, Demand(ITEMS))
+    yield broker
+    broker.close()
+
+
+def test_what_no_item_needs_is_ended(knowing: Broker, words: list[str], tmp_path: Path) -> None:
+    knowing.acquire(spec(str(tmp_path / "first"), group="a"))
+    knowing.acquire(spec(str(tmp_path / "second"), group="b"))
+    knowing.ended("one")
+    knowing.ended("two")
+    wait_for(lambda: with_argument(str(tmp_path / "second")) == [])
+    assert len(with_argument(str(tmp_path / "first"))) > 0
+    knowing.ended("three")
+    wait_for(lambda: with_argument(str(tmp_path / "first")) == [])
+    assert sum(line.startswith("no item needs it any more") for line in words) == 2
+
+
+def test_a_group_alone_does_not_make_another_deployment(knowing: Broker) -> None:
+    assert knowing.acquire(spec(group="a")) == knowing.acquire(spec(group="b"))
+    knowing.ended("two")
+    knowing.ended("one")
+    assert knowing.diagnose(spec()) is None
+    assert knowing.acquire(spec(group="a")).restarts == 0
+
+
+def test_who_still_wants_it_gets_another_one(knowing: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_SERVER_STARTS", str(tmp_path / "starts"))
+    first = knowing.acquire(spec(group="b"))
+    knowing.ended("two")
+    second = knowing.acquire(spec(group="b"))
+    assert len((tmp_path / "starts").read_text().split()) == 2
+    assert Path(first.log).exists()
+    assert second.log != first.log
+
+
+def test_one_port_is_used_in_turns(knowing: Broker, port: int, words: list[str]) -> None:
+    knowing.began("two")
+    knowing.acquire(spec(name="first", port=port, group="b"))
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(knowing.acquire, spec(name="second", port=port, group="a"))
+        wait_for(lambda: any("waiting for the latter" in line for line in words))
+        assert not waiting.done()
+        knowing.ended("two")
+        assert waiting.result(30).model_id == "second"
+
+
+def test_what_is_idle_makes_room_though_items_need_it_later(
+    knowing: Broker, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_nemo_eval.deployment.broker.PATIENCE_SECONDS", 0.2)
+    for name, group in (("first", "a"), ("second", "b"), ("first", "a")):
+        assert knowing.acquire(spec(name=name, port=port, group=group)).model_id == name
+
+
+def test_who_would_wait_for_ever_is_told(broker: Broker, port: int) -> None:
+    broker.acquire(spec(name="first", port=port))
+    with pytest.raises(DeploymentError, match=r"second and first cannot be up together.*the latter is in use"):
+        broker.acquire(spec(name="second", port=port))
+
+
+def test_who_waits_too_long_is_told(knowing: Broker, port: int) -> None:
+    knowing.began("two")
+    knowing.acquire(spec(name="first", port=port, group="b"))
+    with pytest.raises(DeploymentError, match="cannot be up together"):
+        knowing.acquire(spec(name="second", port=port, group="a", timeout=0.3))
+    knowing.ended("two")
+    assert knowing.acquire(spec(name="second", port=port, group="a", timeout=30.0)).model_id == "second"
+
+
+def test_closing_sends_away_who_waits_for_room(knowing: Broker, port: int, words: list[str]) -> None:
+    knowing.began("two")
+    knowing.acquire(spec(name="first", port=port, group="b"))
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(knowing.acquire, spec(name="second", port=port, group="a"))
+        wait_for(lambda: any("waiting for the latter" in line for line in words))
+        knowing.close()
+        with pytest.raises(DeploymentError, match="the session is ending"):
+            waiting.result(30)

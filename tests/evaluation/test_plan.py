@@ -143,20 +143,20 @@ def test_worked_examples_are_the_references_number(gsm8k: DatasetSettings) -> No
     job = planned_gsm8k(gsm8k)
     assert (job.num_fewshot, len(job.shots), len(job.samples)) == (5, 6, 4)
     (message,) = job.request(job.samples[0], 0, Protocol.CHAT).messages
-    assert re.findall(r"Question: (.*)\n", message.content) == [*(f"Shot {n}?" for n in range(5)), "How many 0?"]
+    assert re.findall(r"Question: (.*)\n", message.text) == [*(f"Shot {n}?" for n in range(5)), "How many 0?"]
 
 
 @pytest.mark.parametrize("count", [1, 6])
 def test_worked_examples_as_many_as_asked_for(gsm8k: DatasetSettings, count: int) -> None:
     job = planned_gsm8k(gsm8k, num_fewshot=count)
     assert job.num_fewshot == count
-    assert job.request(job.samples[0], 0, Protocol.CHAT).messages[0].content.count("Shot ") == count
+    assert job.request(job.samples[0], 0, Protocol.CHAT).messages[0].text.count("Shot ") == count
 
 
 def test_no_worked_examples(gsm8k: DatasetSettings) -> None:
     for job in (planned_gsm8k(gsm8k, num_fewshot=0), planned_gsm8k(gsm8k, "gsm8k:nemo-evaluator")):
         assert (job.num_fewshot, job.shots) == (0, ())
-        assert "Shot" not in job.request(job.samples[0], 0, Protocol.CHAT).messages[0].content
+        assert "Shot" not in job.request(job.samples[0], 0, Protocol.CHAT).messages[0].text
 
 
 def test_data_without_worked_examples_does_without_unless_the_task_asks(gsm8k: DatasetSettings) -> None:

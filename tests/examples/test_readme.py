@@ -13,6 +13,7 @@ import pytest
 
 from pytest_nemo_eval import plugin
 from pytest_nemo_eval.benchmarks import BENCHMARKS
+from pytest_nemo_eval.config.base import Settings
 from pytest_nemo_eval.config.settings import (
     DatasetSettings,
     DeploymentSettings,
@@ -21,7 +22,6 @@ from pytest_nemo_eval.config.settings import (
     ExecutionSettings,
     GateSettings,
     ParamSettings,
-    Settings,
     TaskSettings,
 )
 from pytest_nemo_eval.plugin.options import INI_ONLY, OPTIONS

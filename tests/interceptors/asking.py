@@ -16,7 +16,7 @@ def chat(*turns: tuple[str, str]) -> Request:
 
 
 def turns(request: Request) -> list[tuple[str, str]]:
-    return [(message.role, message.content) for message in request.messages]
+    return [(message.role, message.text) for message in request.messages]
 
 
 def ask(

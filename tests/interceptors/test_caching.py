@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from pytest_nemo_eval.chat import Message, Request, Response
 from pytest_nemo_eval.errors import ConfigError, EndpointError
-from pytest_nemo_eval.interceptors.caching import FILE, Caching, CachingConfig
+from pytest_nemo_eval.interceptors.caching import Caching, CachingConfig
+from pytest_nemo_eval.interceptors.store import FILE
 from tests.interceptors.models import Model, ask, run
 
 WHO = "http://models.example.com/v1 fake"
@@ -192,7 +194,7 @@ def test_a_damaged_answer_is_asked_for_again(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_left_alone_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_nemo_eval.interceptors.caching.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("pytest_nemo_eval.interceptors.store.BUSY_SECONDS", 0.0)
     model, now = Model(), [0.0]
     texts(caching(tmp_path), model, ask())
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
@@ -213,3 +215,59 @@ def test_half_a_surrogate_pair_is_no_error(tmp_path: Path) -> None:
     cache, model = caching(tmp_path), Model()
     texts(cache, model, ask("\ud800"), ask("\ud800"))
     assert cache.report()["failures"] == 2  # an answer that JSON cannot hold
+
+
+def saved(folder: Path, table: str) -> list[bytes]:
+    connection = sqlite3.connect(folder / FILE)
+    try:
+        return [value for _, value in connection.execute(f"SELECT * FROM {table}")]
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("keys", "answers", "requests"),
+    [
+        ({}, 4, 0),
+        ({"save_requests": True}, 4, 4),
+        ({"max_saved_responses": 3}, 3, 0),
+        ({"max_saved_responses": 0, "save_requests": True, "max_saved_requests": 2}, 0, 2),
+        ({"save_responses": False, "save_requests": True}, 0, 4),
+        ({"max_saved_requests": 2}, 4, 0),
+        ({"max_saved_responses": None, "max_saved_requests": None, "save_requests": True}, 4, 4),
+        ({"save_requests": True, "bypass": True, "max_saved_requests": 1}, None, None),
+    ],
+)
+def test_what_is_saved(tmp_path: Path, keys: dict[str, object], answers: int | None, requests: int | None) -> None:
+    cache = Caching(msgspec.convert({"cache_dir": str(tmp_path), **keys}, CachingConfig), WHO)
+    texts(cache, Model(), *(ask(str(n)) for n in range(4)))
+    if answers is None:
+        assert not (tmp_path / FILE).exists()
+    else:
+        assert (len(saved(tmp_path, "answers")), len(saved(tmp_path, "requests"))) == (answers, requests)
+        assert cache.report()["stored"] == answers
+
+
+def test_a_saved_request_holds_no_key(tmp_path: Path) -> None:
+    cache = Caching(CachingConfig(cache_dir=str(tmp_path), save_requests=True), WHO)
+    headers = {"Authorization": "Bearer of-mine", "X-Mode": "slow"}
+    texts(cache, Model(), ask("2 + 2?", temperature=0.5).replace(headers=headers))
+    (request,) = saved(tmp_path, "requests")
+    assert json.loads(request) == {
+        "path": "/chat/completions",
+        "headers": {"Authorization": "[key]", "X-Mode": "slow"},
+        "body": {"messages": [{"role": "user", "content": "2 + 2?"}], "temperature": 0.5},
+    }
+
+
+def test_a_file_of_an_earlier_version_gives_and_takes(tmp_path: Path) -> None:
+    model = Model()
+    texts(caching(tmp_path), model, ask())
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("DROP TABLE requests")
+    connection.commit()
+    connection.close()
+    cache = Caching(CachingConfig(cache_dir=str(tmp_path), save_requests=True), WHO)
+    assert texts(cache, model, ask(), ask("3 + 3?"))[0] == "answer 1 to 2 + 2?"
+    assert len(saved(tmp_path, "requests")) == 1
+    assert cache.report()["failures"] == 0

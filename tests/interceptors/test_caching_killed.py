@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pytest_nemo_eval.chat import Message, Request
-from pytest_nemo_eval.interceptors.caching import FILE
+from pytest_nemo_eval.interceptors.store import FILE
 from tests.interceptors.models import Model
 from tests.interceptors.test_caching import caching, texts
 
@@ -18,14 +18,14 @@ from pytest_nemo_eval.interceptors.caching import Caching, CachingConfig
 
 async def model(request):
     await asyncio.sleep(0)
-    return Response(text="answer to " + request.messages[0].content)
+    return Response(text="answer to " + request.messages[0].text)
 
 async def main():
     cache, sweep = Caching(CachingConfig(cache_dir=sys.argv[1]), "who"), 0
     while sweep < 2 or not select.select([sys.stdin], [], [], 0)[0]:
         requests = [Request(messages=(Message("user", f"{sweep}-{n}"),)) for n in range(64)]
         answers = await asyncio.gather(*(cache(request, model) for request in requests))
-        assert [a.text for a in answers] == ["answer to " + r.messages[0].content for r in requests]
+        assert [a.text for a in answers] == ["answer to " + r.messages[0].text for r in requests]
         sweep += 1
         print(sweep, flush=True)
     cache.close()
@@ -57,5 +57,5 @@ def test_four_processes_of_which_one_is_killed(tmp_path: Path) -> None:
     connection.close()
     cache, model = caching(tmp_path, "who"), Model()
     questions = [Request(messages=(Message("user", f"{sweep}-{n}"),)) for sweep in range(2) for n in range(64)]
-    assert texts(cache, model, *questions) == ["answer to " + q.messages[0].content for q in questions]
+    assert texts(cache, model, *questions) == ["answer to " + q.messages[0].text for q in questions]
     assert not model.asked

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from pytest_nemo_eval import Message, Request, Response
+from pytest_nemo_eval import Message, Request, Response, Usage
 from pytest_nemo_eval.chat import Json
 from pytest_nemo_eval.errors import ConfigError, EndpointError
 from pytest_nemo_eval.interceptors import BuiltIn, CallNext, chain, check_order, create_interceptor
@@ -26,6 +27,7 @@ NEEDED: Mapping[str, Mapping[str, Json]] = {
     "turn_counter": {"max_turns": 1000},
 }
 """What they cannot do without."""
+CALLING = Message("assistant", None, {"tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f"}}]})
 EVERY = pytest.mark.parametrize("name", sorted(BUILT_IN))
 
 
@@ -63,6 +65,7 @@ def test_it_is_called_what_the_table_says(name: str, tmp_path: Path) -> None:
     interceptor: BuiltIn = made(name, tmp_path)
     assert interceptor.name == name
     assert isinstance(interceptor.changes_request, bool)
+    assert isinstance(interceptor.changes_response, bool)
     interceptor.close()
     interceptor.close()
 
@@ -80,6 +83,47 @@ def test_a_request_is_never_changed_in_place(name: str, tmp_path: Path) -> None:
     interceptor.close()
     assert asked == request()
     assert isinstance(response, Response)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(text="<think>Hm.</think>4", finish_reason="stop", usage=Usage(3, 5)),
+        Response(text="4", finish_reason="stop", reasoning="Hm.", usage=Usage(3, 5)),
+        Response(text="", finish_reason="tool_calls", envelope={"choices": [{"message": {**CALLING.more}}]}),
+    ],
+)
+def test_what_changes_no_response_gives_back_what_it_got(name: str, answer: Response, tmp_path: Path) -> None:
+    async def answered(asked: Request) -> Response:
+        return answer
+
+    interceptor = made(name, tmp_path)
+    response = run(chain([interceptor], answered), request())
+    interceptor.close()
+    if not interceptor.changes_response:
+        assert response is answer
+
+
+@EVERY
+def test_messages_of_every_form_pass(name: str, tmp_path: Path) -> None:
+    image: Json = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    parts = Message("user", [{"type": "text", "text": "What is it?"}, image])
+    result = Message("tool", "42", {"tool_call_id": "c1"})
+    asked = request().replace(messages=(*request().messages, parts, CALLING, result, Message("system", [image])))
+    sent: list[Request] = []
+
+    async def send(seen: Request) -> Response:
+        sent.append(seen)
+        return Response(text="4", finish_reason="stop")
+
+    interceptor = made(name, tmp_path)
+    run(chain([interceptor], send), asked)
+    interceptor.close()
+    (only,) = sent
+    assert all(message in only.messages for message in (parts, CALLING, result))
+    told = msgspec.to_builtins(only.body("m"))
+    assert told["messages"].count({"role": "assistant", "content": None, **CALLING.more}) == 1
 
 
 @EVERY

@@ -22,7 +22,7 @@ class Endpoint:
         self._usage = usage
 
     async def __call__(self, request: Request) -> Response:
-        self.begun.append((now(), request.messages[0].content))
+        self.begun.append((now(), request.messages[0].text))
         await asyncio.sleep(self._seconds)
         return Response(text="", usage=self._usage)
 

@@ -114,6 +114,28 @@ def test_what_an_answer_is_made_of(keys: Keys, text: str, answer: str, reasoning
     assert after == before.replace(text=answer, reasoning=reasoning)
 
 
+NEMO = [  # text -> answer in NeMo's older line, and there with include_if_not_finished false
+    ("<think>a</think>ans", "ans", "ans"),
+    ("pre <think>a</think>ans", "ans", "ans"),
+    ("a</think>ans", "ans", "ans"),
+    ("<think>a", "<think>a", ""),
+    ("<think>a</think>x<think>b</think>y", "y", "y"),
+    ("<THINK>a</THINK>ans", "<THINK>a</THINK>ans", ""),
+    ("plain answer", "plain answer", ""),
+]
+"""Its new line agrees in the first row, the fourth and the last two, and lets the tokens of the others through."""
+BLANKED = ("<THINK>a</THINK>ans", "plain answer")
+"""Of these the older line leaves nothing, which this never does."""
+
+
+@pytest.mark.parametrize(("text", "answer", "strict"), NEMO)
+def test_the_table_of_nemo(text: str, answer: str, strict: str) -> None:
+    _, response = ask(built(), answer=Response(text=text))
+    assert response.text == answer
+    _, response = ask(built(**STRICT), answer=Response(text=text))
+    assert response.text == (text if text in BLANKED else strict)
+
+
 @pytest.mark.parametrize("keys", [{}, STRICT, NO_START, {"add_reasoning": False}])
 @pytest.mark.parametrize(
     "given", [("ans", "a"), ("", "a"), (" \n", "a"), ("x</think>ans", "a"), ("<think>x", "a"), ("ans", "<think>a")]

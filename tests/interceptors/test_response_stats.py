@@ -15,6 +15,7 @@ ANSWERS = [
     Response(text="a", finish_reason="stop", usage=Usage(10, 2), seconds=0.5),
     Response(text="b", finish_reason="length", usage=Usage(20, 8), seconds=1.5),
     Response(text="c", usage=Usage(30, 5), seconds=1.0),
+    Response(text="", finish_reason="tool_calls", usage=Usage(20, 5), seconds=1.0),
 ]
 
 
@@ -40,8 +41,8 @@ def after(stats: ResponseStats, *outcomes: Response | Exception) -> ResponseStat
 def test_counts_averages_and_maxima() -> None:
     errors = [EndpointError("x"), EndpointError("y"), AccessError("z")]
     assert after(ResponseStats(), *ANSWERS, *errors).report() == {
-        "count": 6,
-        "successful_count": 3,
+        "count": 7,
+        "successful_count": 4,
         "avg_latency": 1.0,
         "max_latency": 1.5,
         "avg_prompt_tokens": 20.0,
@@ -50,7 +51,8 @@ def test_counts_averages_and_maxima() -> None:
         "max_completion_tokens": 8,
         "avg_total_tokens": 25.0,
         "max_total_tokens": 35,
-        "finish_reason": {"stop": 1, "length": 1, "unknown": 1},
+        "finish_reason": {"stop": 1, "length": 1, "unknown": 1, "tool_calls": 1},
+        "tool_calls_count": 1,
         "errors": {"EndpointError": 2, "AccessError": 1},
     }
 
@@ -62,7 +64,7 @@ def test_nothing_asked() -> None:
 
 
 def test_parts() -> None:
-    config = ResponseStatsConfig(collect_token_stats=False, collect_finish_reasons=False)
+    config = ResponseStatsConfig(collect_token_stats=False, collect_finish_reasons=False, collect_tool_calls=False)
     assert set(after(ResponseStats(config), *ANSWERS).report()) == {
         "count",
         "successful_count",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ def built(**keys: object) -> TurnCounter:
 
 def told(interceptor: TurnCounter, times: int, request: Request = SAMPLE) -> list[str]:
     """The last message of each of so many turns."""
-    return [ask(interceptor, request)[0].messages[-1].content for _ in range(times)]
+    return [ask(interceptor, request)[0].messages[-1].text for _ in range(times)]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,25 @@ def test_long_resting_conversations_are_forgotten(monkeypatch: pytest.MonkeyPatc
     assert interceptor.report()["most_turns"] == 3
 
 
+def test_a_conversation_that_ended_begins_anew() -> None:
+    interceptor = built(max_turns=2)
+    told(interceptor, 2)
+    interceptor.forget("s1", 0)
+    told(interceptor, 2)
+    interceptor.forget("s2", 0)
+    assert interceptor.report() == {"turns": 4, "most_turns": 2, "refused": 0}
+
+
+def test_turns_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "pytest_nemo_eval.requests"):
+        told(built(max_turns=4, every=2), 4)
+        told(built(max_turns=4), 4)
+    assert [record.message for record in caplog.records] == [
+        "turn 2 of 4 of sample 's1', repeat 0",
+        "turn 4 of 4 of sample 's1', repeat 0",
+    ]
+
+
 def test_a_completion_is_refused_in_words() -> None:
     with pytest.raises(RejectedRequestError, match=r"needs the chat protocol.*leave turn_counter out"):
         ask(built(max_turns=2), Request(prompt="2+2="))
@@ -117,7 +137,7 @@ def test_a_completion_is_refused_in_words() -> None:
         {"max_turns": 3, "interval": 0},
         {"max_turns": 3, "position": "tool_message"},
         {"max_turns": 3, "trigger": "always"},
-        {"max_turns": 3, "every": 1},
+        {"max_turns": 3, "every": 0},
     ],
 )
 def test_keys_are_strict(keys: dict[str, Any]) -> None:

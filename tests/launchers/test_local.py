@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from pytest_nemo_eval.config.settings import ExecutionSettings
 from pytest_nemo_eval.errors import ConfigError, DeploymentError
 from pytest_nemo_eval.launchers import create_launcher
-from pytest_nemo_eval.launchers.local import LocalLauncher, LocalServer
+from pytest_nemo_eval.launchers.local import KeptServer, LocalLauncher, LocalServer, start_of
 from pytest_nemo_eval.server import ServerCommand
 from tests import servers
 from tests.processes import Background, alive, wait_for, with_argument
@@ -123,3 +124,32 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 def test_launchers_that_are_not_there(name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         create_launcher(name, ExecutionSettings())
+
+
+def test_one_that_is_kept_outlives_its_owner_and_ends_at_sigterm(tmp_path: Path, background: Background) -> None:
+    code = f"""
+        import sys, time
+        from pathlib import Path
+        from pytest_nemo_eval.launchers.local import LocalLauncher
+        from tests.launchers.test_local import command
+        server = LocalLauncher().start(command({str(tmp_path)!r}), Path({str(tmp_path / "log")!r}))
+        print(server.keep(), flush=True)
+    """
+    owner = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=30
+    )
+    guard = int(owner.stdout)
+    kept = KeptServer("127.0.0.1", 1, (), guard, start_of(guard))
+    assert len(with_argument(str(tmp_path))) >= 2
+    assert kept.poll() is None
+    kept.stop()
+    assert kept.poll() is None
+    assert kept.end()
+    assert with_argument(str(tmp_path)) == []
+
+
+def test_a_pid_that_another_process_has_is_never_ended() -> None:
+    other = KeptServer("127.0.0.1", 1, (), os.getpid(), "1")
+    assert other.poll() is not None
+    assert other.end()
+    assert alive(os.getpid())

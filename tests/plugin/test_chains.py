@@ -31,7 +31,8 @@ async def polite(request, call_next):
 @pytest.fixture(autouse=True)
 def importable(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules beside a suite; pytest 8.0 takes no ``-o pythonpath`` without an ini-file."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (pytester.path, pytester.path / "third"))))
+    folders = (str(pytester.path), str(pytester.path / "third"), os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(folder for folder in folders if folder))
 
 
 def systems(fake: FakeEndpoint, request: int = 0) -> list[str]:
@@ -134,6 +135,41 @@ def test_a_fixture_replaces_them_or_adds_to_them(
         result = pytester.runpytest_subprocess(f"--model-url={fake.url}")
     result.assert_outcomes(passed=1)
     assert systems(fake) == expected
+
+
+def test_a_fixture_may_not_put_a_cache_before_what_changes_requests(pytester: pytest.Pytester) -> None:
+    write_suite(pytester, task())
+    (pytester.path / "conftest.py").write_text(
+        """
+import pytest
+from pytest_nemo_eval.interceptors import create_interceptor
+
+@pytest.fixture
+def interceptors(tmp_path):
+    cache = create_interceptor("caching", {"cache_dir": str(tmp_path)})
+    return [cache, create_interceptor("system_message", {"system_message": "x"})]
+"""
+    )
+    result = pytester.runpytest_subprocess("--model-url=http://127.0.0.1:9/v1", "--model-id=m")
+    result.assert_outcomes(errors=1)
+    assert result.ret == 7
+    result.stdout.fnmatch_lines(["*system_message changes requests*put system_message before caching*"])
+
+
+def test_nemo_s_list_runs_as_it_stands(pytester: pytest.Pytester) -> None:
+    """With its endpoint, in a target's list, in a task's, and with one of the command line behind both."""
+    (pytester.path / "mine.py").write_text(LOUD)
+    listed = "[{name: system_message, config: {system_message: Be brief.}}, endpoint, {name: reasoning}]"
+    more = "      interceptors: [{name: 'mine:Loud', config: {word: HEY}}, endpoint, response_stats]\n"
+    with serving(lambda question: f"<think>0</think>{right_up_to(7)(question)}") as fake:
+        write_suite(pytester, task(more=more), head=head(fake.url, f"{{interceptors: {listed}}}"))
+        result = pytester.runpytest_subprocess("--eval-show-chain", "--interceptor", "drop_params:params=[seed]")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*chain: system_message -> reasoning -> Loud -> response_stats -> drop_params -> endpoint*"]
+    )
+    assert systems(fake) == ["HEY", "Be brief."]
+    assert {result.reply.partition(" ")[0] for result in run_of(pytester).results} == {"It"}
 
 
 MISTAKES = {

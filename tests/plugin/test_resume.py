@@ -27,7 +27,8 @@ SAMPLES = 120
 @pytest.fixture(autouse=True)
 def importable(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules beside a suite; pytest 8.0 takes no ``-o pythonpath`` without an ini-file."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (pytester.path, pytester.path / "third"))))
+    folders = (str(pytester.path), str(pytester.path / "third"), os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(folder for folder in folders if folder))
 
 
 def number(question: str) -> int:

@@ -1,4 +1,7 @@
-"""A gateway of your own: the model's address and key come from wherever you keep them."""
+"""A hosted model, or a gateway of your own: its address and key come from wherever you keep them.
+
+Where the environment has the key under its usual name (OPENAI_API_KEY, NGC_API_KEY, ...), --model-url alone will do.
+"""
 
 from __future__ import annotations
 

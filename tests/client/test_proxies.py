@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
+from yarl import URL
 
 from pytest_nemo_eval import Client, Endpoint, Request, Secret
 from pytest_nemo_eval.client import Pool, RetryPolicy
-from pytest_nemo_eval.client.transport import proxy_of
+from pytest_nemo_eval.client.proxies import proxy_of
 from pytest_nemo_eval.errors import EndpointError
 from tests.fake_endpoint import Reply, completion, serving
 
@@ -134,11 +134,11 @@ def test_a_proxy_of_another_kind(pool: Pool, monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_which_proxy(url: str, no_proxy: str, expected: str | None) -> None:
     proxies = {"http": "p:1", "https": "http://s:2", "no": no_proxy}
-    assert proxy_of(httpx.URL(url), proxies) == expected
+    assert proxy_of(URL(url), proxies) == expected
 
 
 def test_no_proxy_at_all() -> None:
-    assert proxy_of(httpx.URL("https://h.example/v1"), {"no": "x"}) is None
+    assert proxy_of(URL("https://h.example/v1"), {"no": "x"}) is None
 
 
 def test_a_certificate_of_ones_own(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
