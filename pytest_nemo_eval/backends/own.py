@@ -82,8 +82,11 @@ def python(deployment: DeploymentSettings) -> str:
 
 
 def model_path(deployment: DeploymentSettings) -> str:
+    """A folder by its whole path: Ray's workers may run in another place than pytest. An id of the hub as it stands."""
     model = deployment.model_path or ""
-    return str(Path(model).expanduser()) if model.startswith("~") else model
+    folder = Path(model).expanduser() if model.startswith("~") else Path(model)
+    written_as_path = model.startswith(("~", "/", "./", "../"))
+    return str(folder.absolute()) if written_as_path or (model and folder.is_dir()) else model
 
 
 def _further(deployment: DeploymentSettings, known: Mapping[str, type]) -> Iterator[str]:

@@ -86,16 +86,32 @@ def model_settings(options: argparse.Namespace) -> ModelSettings:
     )
 
 
+def engine_kind(settings: ModelSettings) -> str:
+    """Which engine this machine gets.
+
+    Raises:
+        ServerError: the settings do not fit it.
+    """
+    kind = settings.engine
+    if kind == "auto":
+        kind = "vllm" if find_spec("vllm") and has_gpu() else "transformers"
+    if kind not in ("transformers", "vllm"):
+        raise ServerError(f"engine {kind}: there are {', '.join(ENGINES)}")
+    if kind == "transformers" and settings.tensor_parallel_size * settings.pipeline_parallel_size > 1:
+        raise ServerError(
+            "the engine transformers has no tensor or pipeline parallelism: leave them out, or use the engine vllm, "
+            "which needs a GPU host with vLLM installed"
+        )
+    return kind
+
+
 def make_engine(settings: ModelSettings) -> Engine:
     """Loads the model.
 
     Raises:
         ServerError: the settings do not fit the engine.
     """
-    kind = settings.engine
-    if kind == "auto":
-        kind = "vllm" if find_spec("vllm") and has_gpu() else "transformers"
-    if kind == "vllm":
+    if engine_kind(settings) == "vllm":
         return vllm_engine.VllmEngine(
             settings.model,
             max_model_len=settings.max_model_len,
@@ -105,13 +121,6 @@ def make_engine(settings: ModelSettings) -> Engine:
             pipeline_parallel_size=settings.pipeline_parallel_size,
             gpu_memory_utilization=settings.gpu_memory_utilization,
             enforce_eager=None if has_gpu() else True,  # compiling takes minutes, and on a CPU it does not pay
-        )
-    if kind != "transformers":
-        raise ServerError(f"engine {kind}: there are {', '.join(ENGINES)}")
-    if settings.tensor_parallel_size * settings.pipeline_parallel_size > 1:
-        raise ServerError(
-            "the engine transformers has no tensor or pipeline parallelism: leave them out, or use the engine vllm, "
-            "which needs a GPU host with vLLM installed"
         )
     return transformers_engine.TransformersEngine(
         settings.model, context=settings.max_model_len, dtype=settings.dtype, device=settings.device

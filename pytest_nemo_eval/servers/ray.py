@@ -15,13 +15,25 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from . import ray_llm, ray_logs
 from .bridge import Bridge
-from .common import ModelSettings, ServerError, has_gpu, make_engine, model_settings, own_folder, parser, say
-from .front import Front, UnavailableError
+from .common import (
+    ModelSettings,
+    ServerError,
+    engine_kind,
+    has_gpu,
+    make_engine,
+    model_settings,
+    own_folder,
+    parser,
+    say,
+)
+from .front import Front, UnavailableError, allow_connections
 from .ray_settings import Scaling, add_arguments, scaling
+from .supervise import SHARED_MEMORY
 from .values import VERSION, Call, Reply
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
@@ -34,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     options = make_parser().parse_args(arguments)
     settings, scale = model_settings(options), scaling(options)
     address = os.environ.get("RAY_ADDRESS", "")
+    if not address:
+        engine_kind(settings)  # what does not fit is said at once; on a cluster its workers know
     prepare_environment(joins=bool(address))
     try:
         import ray
@@ -94,7 +108,13 @@ def _connect(ray: Any, address: str) -> None:
         _node_ip_address="127.0.0.1",
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
+        _plasma_directory=object_store(SHARED_MEMORY, own_folder()),
     )
+
+
+def object_store(shared: Path, folder: Path) -> str | None:
+    """Where Ray's object store lies: None leaves it to Ray, which ends where there is no shared memory at all."""
+    return None if shared.is_dir() else str(folder)
 
 
 def has_serve(ray: Any) -> bool:
@@ -131,6 +151,7 @@ def _serve_bridge(options: argparse.Namespace, name: str, settings: ModelSetting
     from ray import serve
 
     behind = Replicas()
+    allow_connections()
     with Front((options.host, options.port), settings.name, behind) as front:
         front.start()
         serve.start(proxy_location="Disabled")

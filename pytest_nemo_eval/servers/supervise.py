@@ -27,8 +27,10 @@ ORPHAN_SECONDS = 1.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where Linux has it
 TRITONS_FOLDER = "/tmp/folder"  # noqa: S108  wherever TMPDIR is
 LITTER = "litter"
-LONGEST_FOLDER = 30
-"""Ray's sockets lie deep in the folder, and a socket's path has 107 characters at most."""
+SHORT_FOLDER = "/tmp"  # noqa: S108  the folder in it is made for us alone
+LONGEST_FOLDER = {"ray": 5}
+"""Ray's sockets lie 102 characters deeper where process ids have 7 digits, and a socket's path has 107 at most."""
+LONGEST_FOLDER_OF_OTHERS = 30
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -44,7 +46,11 @@ def main(arguments: list[str]) -> int:
         os._exit(code)  # all is shut down; a thread that still computes would abort a usual end
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     remove_leftovers()
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_base()))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base(arguments[0])))
+    except OSError as error:
+        sys.stdout.write(f"fatal: no folder for temporary files can be made: {error}; set TMPDIR to one that can\n")
+        return 1
     try:
         code = _run([sys.executable, *_script(), *arguments], folder)
     finally:
@@ -61,10 +67,11 @@ def _script() -> list[str]:
     return [str(Path(__file__).with_name("start.py"))]
 
 
-def _base() -> str:
-    """Where temporary folders are made: the user's place, unless its path is too long for sockets in it."""
+def base(program: str) -> str:
+    """Where a program's folder is made: the user's place, unless its path is too long for sockets in it."""
     place = tempfile.gettempdir()
-    return place if len(place) <= LONGEST_FOLDER else "/tmp"  # noqa: S108  the folder itself is made for us alone
+    fits = len(place) <= LONGEST_FOLDER.get(program, LONGEST_FOLDER_OF_OTHERS)
+    return place if fits or not os.access(SHORT_FOLDER, os.W_OK | os.X_OK) else SHORT_FOLDER
 
 
 def _run(command: list[str], folder: Path) -> int:
@@ -120,11 +127,12 @@ def _children() -> Iterator[int]:
 
 def remove_leftovers() -> None:
     """Folders of supervisors that were killed."""
-    for folder in Path(_base()).glob(f"{PREFIX}*-*"):
-        owner = folder.name[len(PREFIX) :].partition("-")[0]
-        with contextlib.suppress(OSError):
-            if owner.isdecimal() and folder.stat().st_uid == os.getuid() and not Path(f"/proc/{owner}").exists():
-                _remove(folder)
+    with contextlib.suppress(OSError):
+        for folder in [found for place in {base("ray"), base("")} for found in Path(place).glob(f"{PREFIX}*-*")]:
+            owner = folder.name[len(PREFIX) :].partition("-")[0]
+            with contextlib.suppress(OSError):
+                if owner.isdecimal() and folder.stat().st_uid == os.getuid() and not Path(f"/proc/{owner}").exists():
+                    _remove(folder)
 
 
 def note_litter(folder: Path) -> None:
@@ -148,8 +156,8 @@ def _remove(folder: Path) -> None:
             shutil.rmtree(line, ignore_errors=True)
     with contextlib.suppress(OSError):
         pid = int((folder / "pid").read_text() or 0)
-        for entry in SHARED_MEMORY.glob(f"pytrtion{pid}-*"):
-            entry.unlink()
+        for entry in SHARED_MEMORY.glob(f"pytrtion{pid}-*") if pid else ():
+            entry.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from . import supervise
 from .bridge import Bridge
 from .common import (
     ModelSettings,
@@ -28,7 +29,6 @@ from .common import (
     parser,
     say,
 )
-from .supervise import note_litter
 from .values import Call
 
 CALL, REPLY = "call", "reply"
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """The command line; ends by a signal or an error."""
     options = _parser().parse_args(arguments)
     settings = model_settings(options)
+    if not supervise.SHARED_MEMORY.is_dir():
+        raise ServerError(f"Triton needs shared memory, and there is no {supervise.SHARED_MEMORY} here: mount it")
     port = check_port(options.host, options.triton_port, "triton_port") if options.triton_port else None
     port = port or free_port(options.host)
     name = options.triton_model_name or re.sub(r"[^a-zA-Z0-9._-]", "_", settings.name)
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         say("the model is loaded; starting Triton")
         triton = _make_triton(options.host, port, name, bridge, settings)
         triton.run()
-        note_litter(own_folder())
+        supervise.note_litter(own_folder())
         say("Triton is ready")
         while triton.is_alive() and front.poll() is None:
             time.sleep(POLL_SECONDS)

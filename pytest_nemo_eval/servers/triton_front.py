@@ -9,11 +9,10 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from .front import Front, UnavailableError
+from .front import Front, UnavailableError, allow_connections
 from .values import VERSION, Call, Reply
 
 CALL, REPLY = "call", "reply"
-CONNECT_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,6 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     made.add_argument("--triton-port", type=int, required=True)
     made.add_argument("--triton-model-name", required=True)
     options = made.parse_args(arguments)
+    allow_connections()
     behind = TritonModel(options.host, options.triton_port, options.triton_model_name)
     with Front((options.host, options.port), options.served_model_name, behind) as front:
         front.serve_forever()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,27 @@ def test_what_it_has_not() -> None:
         command(server_args={"replicas": 2})
     with pytest.raises(ConfigError, match=r"num_replicas: takes a whole number, not 1\.5"):
         command(server_args={"num_replicas": 1.5})
+
+
+@pytest.mark.parametrize("written", ["here/model", "./here/model", "../model/here/model", "~/here/model"])
+def test_a_folder_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    """A worker of a cluster that is joined runs in another place."""
+    (tmp_path / "model" / "here" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "model")
+    monkeypatch.setenv("HOME", str(tmp_path / "model"))
+    argv = RayBackend().command(DeploymentSettings(type="ray", model_path=written)).argv
+    path = Path(argv[argv.index("--model") + 1])
+    assert path.is_absolute()
+    assert path.samefile(tmp_path / "model" / "here" / "model")
+    assert argv[argv.index("--served-model-name") + 1] == "model"
+    other = RayBackend().command(DeploymentSettings(type="ray", model_path="org/model")).argv
+    assert other[other.index("--model") + 1] == "org/model"
+
+
+def test_parallelism_that_does_not_fit_is_said_before_a_ray_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    words = ["--model=m", "--served-model-name=m", "--host=127.0.0.1", "--port=1", "--engine=transformers"]
+    with pytest.raises(common.ServerError, match="has no tensor or pipeline parallelism"):
+        ray.main([*words, "--tensor-parallel-size=2"])
+    with pytest.raises(common.ServerError, match="engine onnx: there are auto"):
+        ray.main([*words[:-1], "--engine=onnx"])

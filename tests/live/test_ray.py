@@ -23,10 +23,15 @@ CLUSTER = Path(__file__).parent / "servers" / "cluster.py"
 
 
 def test_its_answers(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a deep temporary folder too, where Ray's sockets have no place; with a key that no log may hold."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-a-test")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with nothing_left(monkeypatch):
         with serving(servers, "ray", tmp_path, {"num_replicas": 2}) as server:
             asking.check(server)
         assert not listens(server.port)
+    assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
+    assert "sk-of-a-test" not in (tmp_path / "server.log").read_text()
 
 
 def test_a_replica_is_killed_in_mid_run(

@@ -21,10 +21,15 @@ LIMIT = 12
 
 
 def test_its_answers(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a deep temporary folder too, where Ray's sockets have no place; with a key that no log may hold."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-a-test")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with nothing_left(monkeypatch):
         with serving(servers, "triton", tmp_path, {"max_batch_size": 4, "triton_model_name": "smol-2"}) as server:
             asking.check(server)
         assert not listens(server.port)
+    assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
+    assert "sk-of-a-test" not in (tmp_path / "server.log").read_text()
 
 
 def test_triton_is_killed_in_mid_run_and_started_again(

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_nemo_eval.launchers import Server
 
-CAPITALS = ("France", "Italy", "Japan", "Spain", "Egypt", "Norway", "Peru", "Kenya")
+CAPITALS = ("France", "Italy", "Japan", "Spain", "Egypt")
 
 
 class Asked:
@@ -105,8 +105,9 @@ def check_chance(asked: Asked) -> None:
         ask = {"prompt": "Once upon a time", "max_tokens": 8, "n": 2, "temperature": 1.5, **body}
         return [choice["text"] for choice in asked.complete(**ask)["choices"]]
 
-    assert drawn(seed=1) == drawn(seed=1)
-    assert len({*drawn(seed=1), *drawn(seed=3)}) > 2
+    first = drawn(seed=1)
+    assert first == drawn(seed=1)
+    assert len({*first, *drawn(seed=3)}) > 2
     greedy = drawn(temperature=0)
     assert greedy == drawn(top_k=1) == drawn(top_p=0.0)
     assert greedy[0] == greedy[1]
