@@ -163,7 +163,8 @@ def _tokens(usage: _Usage | None) -> Usage | None:
 
 
 def _reasoning(message: _Message) -> str | None:
-    return message.reasoning_content if message.reasoning_content is not None else message.reasoning
+    """Under either name; a server may have both, and leave one empty."""
+    return message.reasoning_content or message.reasoning or message.reasoning_content
 
 
 def _text(content: str | list[_Part] | None) -> str:

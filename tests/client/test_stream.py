@@ -92,6 +92,10 @@ def test_byte_by_byte() -> None:
         (event(text("Par")) + event(text("is", "stop"), end=""), Response(text="Paris", finish_reason="stop")),
         (event(delta("stop", content="")) + DONE, Response(text="", finish_reason="stop")),
         (b"\xef\xbb\xbf" + event(text("Paris", "stop")), Response(text="Paris", finish_reason="stop")),
+        (
+            event(delta("stop", content="a", reasoning_content="", reasoning="b")),
+            Response(text="a", finish_reason="stop", reasoning="b"),
+        ),
         (event(delta("stop", content="a", reasoning="b")), Response(text="a", finish_reason="stop", reasoning="b")),
     ],
 )

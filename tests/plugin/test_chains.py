@@ -259,6 +259,37 @@ def test_a_second_run_asks_the_model_and_no_cache(pytester: pytest.Pytester) -> 
     result.stdout.fnmatch_lines(["*a second run changed 10 of 10 questions and the score by -1.0000*"])
 
 
+def test_one_that_cannot_be_closed_keeps_no_other_open(pytester: pytest.Pytester) -> None:
+    write_suite(pytester, task())
+    (pytester.path / "conftest.py").write_text(
+        """
+import pytest
+from pathlib import Path
+
+class Open:
+    def __init__(self, broken):
+        self.broken = broken
+
+    async def __call__(self, request, call_next):
+        return await call_next(request)
+
+    def close(self):
+        if self.broken:
+            raise OSError("disk is full")
+        Path("closed").touch()
+
+@pytest.fixture
+def interceptors():
+    return [Open(True), Open(False)]
+"""
+    )
+    with serving(right_up_to(7)) as fake:
+        result = pytester.runpytest_subprocess(f"--model-url={fake.url}")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the interceptor Open could not be closed: OSError('disk is full')*"])
+    assert (pytester.path / "closed").exists()
+
+
 def test_what_is_not_enabled_is_not_there(pytester: pytest.Pytester) -> None:
     entry = "{name: system_message, enabled: false, config: {system_message: x}}"
     with serving(right_up_to(7)) as fake:

@@ -157,10 +157,20 @@ def test_what_interceptors_change_is_all_that_changes(tmp_path: Path) -> None:
     first, second = expected["choices"]
     first["message"] |= {"content": "4", "reasoning_content": "Hm."}
     first["message"].pop("reasoning")
-    first["finish_reason"] = "length"
     second["message"] |= {"content": "5", "reasoning_content": "x"}
     assert json.loads(content) == expected
     assert told["content-type"] == "application/json"
+
+
+def test_a_finish_reason_that_an_interceptor_changes(tmp_path: Path) -> None:
+    """Of one choice: the tokens of several are told together."""
+    whole = completion("4")
+    with (
+        upstream(lambda asked: asked.answer(whole)) as server,
+        proxy(server.url, tmp_path, "interceptors: [finish_reason]") as running,
+    ):
+        answers = [json.loads(running.chat(max_tokens=5, n=n)[2])["choices"][0]["finish_reason"] for n in (1, 2)]
+    assert answers == ["length", "stop"]
 
 
 OWN = """
