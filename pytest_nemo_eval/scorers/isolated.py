@@ -25,6 +25,7 @@ END_SECONDS = 10.0
 """How long a child may take to go."""
 LONGEST_ANSWER = 50_000_000
 """Bytes of a score, with its answer and explanation."""
+_CLOSED = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 class IsolatedScorer:
@@ -122,6 +123,7 @@ class _Child:
         self._process = process
         self._questions = process.stdin
         self._answers = BufferedByteReceiveStream(process.stdout)
+        self._reading = anyio.Lock()
 
     @classmethod
     async def start(cls, name: str) -> _Child:
@@ -142,13 +144,14 @@ class _Child:
         Raises:
             ScorerError: the answer is too long.
         """
-        with contextlib.suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        with contextlib.suppress(OSError, *_CLOSED):
             await self._questions.send(to_line(question))  # where that fails, it may have said why
         try:
-            line = await self._answers.receive_until(b"\n", LONGEST_ANSWER)
+            async with self._reading:
+                line = await self._answers.receive_until(b"\n", LONGEST_ANSWER)
         except anyio.DelimiterNotFound:
             raise ScorerError(f"a scorer gave more than {LONGEST_ANSWER} bytes of answer and explanation") from None
-        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        except (anyio.IncompleteRead, *_CLOSED):
             return Answer(ended=-signal.SIGKILL)
         return msgspec.convert(json.loads(line), Answer)
 
@@ -163,6 +166,10 @@ class _Child:
                 await self._process.wait()
             if self.alive:
                 self._process.kill()
+            with anyio.move_on_after(END_SECONDS), contextlib.suppress(*_CLOSED):
+                async with self._reading:
+                    while True:  # to its end: only then does the event loop close the pipe
+                        await self._answers.receive()
             await self._process.aclose()
 
 
