@@ -10,10 +10,14 @@ from typing import cast
 from ..errors import ConfigError
 from .base import Backend
 
-BACKENDS: Mapping[str, str] = {"vllm": "vllm:VllmBackend"}
+BACKENDS: Mapping[str, str] = {
+    "vllm": "vllm:VllmBackend",
+    "triton": "triton:TritonBackend",
+    "ray": "ray:RayBackend",
+}
 """Name to ``module:class``, the module within this package."""
 
-PLANNED = ("triton", "ray", "nemo_framework", "replay")
+PLANNED = ("nemo_framework", "replay")
 """Backends of later versions: a suite that names one is collected, and says so when it runs."""
 
 

@@ -25,7 +25,7 @@ class KeptRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a kept server.
 
     Attributes:
-        key: the specification's ``kept_key``.
+        key: the specification's ``kept_key`` and the guard: two sessions may each keep one of a kind.
         guard, guard_start: the process that ends it at SIGTERM, and when that began.
         since: seconds since the epoch.
     """
@@ -54,7 +54,7 @@ def keep(spec: DeploymentSpec, server: Server, address: ServerAddress) -> Path |
     if guard is None:
         return None
     record = KeptRecord(
-        key=spec.kept_key,
+        key=f"{spec.kept_key}-{guard}",
         guard=guard,
         guard_start=start_of(guard),
         address=address,
@@ -74,10 +74,11 @@ def keep(spec: DeploymentSpec, server: Server, address: ServerAddress) -> Path |
 
 def find(spec: DeploymentSpec) -> KeptRecord | None:
     """A kept server of this specification that lives and is ready."""
-    record = _read(kept_folder() / f"{spec.kept_key}.json")
-    if record is None or record.server.poll() is not None:
-        return None
-    return record if is_ready(record.server, spec.command) else None
+    for path in sorted(kept_folder().glob(f"{spec.kept_key}-*.json")):
+        record = _read(path)
+        if record is not None and record.server.poll() is None and is_ready(record.server, spec.command):
+            return record
+    return None
 
 
 def all_kept() -> Iterator[KeptRecord]:

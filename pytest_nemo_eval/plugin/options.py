@@ -64,7 +64,7 @@ OPTIONS = (
     Option(
         "backend",
         "NAME",
-        "what serves the model (vllm, hosted), where it runs (local, slurm), or both (slurm:vllm)",
+        "what serves the model (vllm, triton, ray, hosted), where it runs (local), or both (local:vllm)",
         "backend",
         ini=True,
     ),

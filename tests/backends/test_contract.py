@@ -41,7 +41,9 @@ def test_backends_are_values(backend: Backend) -> None:
 
 def test_equal_settings_make_equal_commands(backend: Backend) -> None:
     first = backend.command(deployment(backend))
-    backend.command(deployment(backend, model_path="org/Other", environment={"A": "1"}, server_args={"b": 2}))
+    backend.command(
+        deployment(backend, model_path="org/Other", environment={"A": "1"}, server_args={"dtype": "float16"})
+    )
     assert backend.command(deployment(backend)) == first
 
 

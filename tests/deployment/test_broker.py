@@ -1,19 +1,20 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from pytest_nemo_eval.deployment import Broker, BrokerServer, Demand, DeploymentSpec, RemoteBroker
 from pytest_nemo_eval.errors import DeploymentError
-from pytest_nemo_eval.server import LogHint, Probe, ServerCommand
+from pytest_nemo_eval.server import LogHint, Probe, ServerAddress, ServerCommand
 from tests import servers
 from tests.processes import wait_for, with_argument
 
@@ -190,12 +191,19 @@ def test_who_still_wants_it_gets_another_one(knowing: Broker, tmp_path: Path, mo
     assert second.log != first.log
 
 
-def test_one_port_is_used_in_turns(knowing: Broker, port: int, words: list[str]) -> None:
+@contextlib.contextmanager
+def one_waits(knowing: Broker, port: int, words: list[str]) -> Iterator[Future[ServerAddress]]:
+    """While the deployment on the port is in use, another one waits for it."""
     knowing.began("two")
     knowing.acquire(spec(name="first", port=port, group="b"))
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(knowing.acquire, spec(name="second", port=port, group="a"))
         wait_for(lambda: any("waiting for the latter" in line for line in words))
+        yield waiting
+
+
+def test_one_port_is_used_in_turns(knowing: Broker, port: int, words: list[str]) -> None:
+    with one_waits(knowing, port, words) as waiting:
         assert not waiting.done()
         knowing.ended("two")
         assert waiting.result(30).model_id == "second"
@@ -225,11 +233,7 @@ def test_who_waits_too_long_is_told(knowing: Broker, port: int) -> None:
 
 
 def test_closing_sends_away_who_waits_for_room(knowing: Broker, port: int, words: list[str]) -> None:
-    knowing.began("two")
-    knowing.acquire(spec(name="first", port=port, group="b"))
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(knowing.acquire, spec(name="second", port=port, group="a"))
-        wait_for(lambda: any("waiting for the latter" in line for line in words))
+    with one_waits(knowing, port, words) as waiting:
         knowing.close()
         with pytest.raises(DeploymentError, match="the session is ending"):
             waiting.result(30)

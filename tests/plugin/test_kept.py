@@ -106,10 +106,12 @@ def test_one_that_does_not_answer_is_not_taken(pytester: pytest.Pytester, folder
     (pid,) = starts(folder)
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert pytester.runpytest_subprocess("--model-path=model").ret == 0
+        assert pytester.runpytest_subprocess(*KEEP).ret == 0
     finally:
         os.kill(pid, signal.SIGCONT)
     assert len(starts(folder)) == 2
+    listed = command("list").stdout.splitlines()
+    assert len(listed) == 2, "what is kept beside it must not hide it from whoever wants to end it"
 
 
 def test_it_is_for_deployments(pytester: pytest.Pytester, folder: Path) -> None:
