@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_nemo_eval.proxy.asked import carried
 from tests.proxy.running import Asked, completion, proxy, upstream
 
 KEY = "sk-0123456789abcdef"
@@ -50,6 +51,14 @@ def test_bodies_and_headers_that_nobody_changes_are_the_same_bytes(tmp_path: Pat
     }
     assert asked.headers["accept-encoding"] == "identity"
     assert "x-hop" not in asked.headers
+
+
+def test_headers_that_come_twice_are_told_as_one_list() -> None:
+    headers = [("X-Tag", "a"), ("x-tag", "b"), ("Connection", "X-Hop"), ("Connection", "x-other"), ("X-Hop", "1")]
+    assert carried([*headers, ("X-Other", "2"), ("Set-Cookie", "a=b"), ("Set-Cookie", "c=d")]) == {
+        "x-tag": "a, b",
+        "set-cookie": "c=d",
+    }
 
 
 @pytest.mark.parametrize("end", ["", "/v1", "/v1/", "/v1/chat/completions", "/v1/completions"])
