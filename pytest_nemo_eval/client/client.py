@@ -91,6 +91,11 @@ class Client:
         """The same client of another endpoint."""
         return Client(endpoint, self.interceptors, self.pool, self.retry, self.timeout, self.limiter)
 
+    def anew(self) -> Client:
+        """The same client without interceptors that give what was answered before, such as a cache."""
+        interceptors = [one for one in self.interceptors if not getattr(one, "keeps_answers", False)]
+        return Client(self.endpoint, interceptors, self.pool, self.retry, self.timeout, self.limiter)
+
     def behind(self, *innermost: Interceptor) -> Client:
         """The same client with further interceptors, innermost of all: around the send and its retries alone."""
         interceptors = (*self.interceptors, *innermost)

@@ -6,7 +6,7 @@ from ..chat import Json
 
 _WHOLE = {"chat.completion.chunk": "chat.completion"}
 _JOINED = frozenset({"content", "reasoning_content", "reasoning", "refusal", "text", "arguments"})
-"""What comes in pieces; of everything else that a chunk says, the last word counts."""
+"""What comes in pieces; of everything else that a chunk says, the last word counts, unless it is empty."""
 
 
 class Collapse:
@@ -39,6 +39,7 @@ class _Choice:
         self._own = _Fields()
         self._message: _Fields | None = None
         self._calls: dict[int, _Call] = {}
+        self._function_call: _Fields | None = None
         self._logprobs: dict[str, list[Json]] = {}
 
     def add(self, choice: dict[str, Json]) -> None:
@@ -58,6 +59,10 @@ class _Choice:
                 for call in value:
                     if isinstance(call, dict):
                         self._calls.setdefault(_index(call, len(self._calls)), _Call()).add(call)
+            elif key == "function_call" and isinstance(value, dict):  # the one call of older clients
+                self._function_call = self._function_call or _Fields()
+                for name, part in value.items():
+                    self._function_call.add(name, part)
             else:
                 self._message.add(key, value)
 
@@ -70,6 +75,8 @@ class _Choice:
             if self._calls:
                 message["tool_calls"] = [self._calls[index].whole() for index in sorted(self._calls)]
                 message["content"] = message["content"] or None
+            if self._function_call is not None:
+                message["function_call"] = self._function_call.whole()
             whole["message"] = message
         whole.setdefault("finish_reason", None)
         return whole
@@ -102,7 +109,7 @@ class _Fields:
     def add(self, key: str, value: Json) -> None:
         if isinstance(value, str) and key in _JOINED:
             self._texts.setdefault(key, []).append(value)
-        if value is not None or key not in self._values:
+        if (value is not None and value != "") or key not in self._values:  # some servers repeat ids and names as ""
             self._values[key] = value
 
     def whole(self) -> dict[str, Json]:

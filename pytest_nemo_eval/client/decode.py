@@ -71,9 +71,11 @@ def decode_response(content: bytes, seconds: float, whole: bool = False) -> Resp
     """
     try:
         completion = _decode(content, _Completion)
-        choice = completion.choices[0]
-    except (msgspec.MsgspecError, ValueError, IndexError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise EndpointError(f"the answer is not a completion ({error}): {_shown(content)}") from None
+    if not completion.choices:
+        raise EndpointError(f"the answer holds no choices: {_shown(content)}")
+    choice = completion.choices[0]
     if choice.message is None and choice.text is None:
         raise EndpointError(f"the answer holds neither a message nor a text: {_shown(content)}")
     message = choice.message or _Message(content=choice.text)
@@ -163,7 +165,8 @@ def _tokens(usage: _Usage | None) -> Usage | None:
 
 
 def _reasoning(message: _Message) -> str | None:
-    return message.reasoning_content if message.reasoning_content is not None else message.reasoning
+    """Under either name; a server may have both, and leave one empty."""
+    return message.reasoning_content or message.reasoning or message.reasoning_content
 
 
 def _text(content: str | list[_Part] | None) -> str:

@@ -25,7 +25,8 @@ class StreamReader:
         self.begun = False
         self._clean = clean
         self._envelope = Collapse() if whole else None
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._at_start = True
         self._data: list[bytes] = []
         self._texts: list[str] = []
         self._reasonings: list[str] = []
@@ -40,9 +41,15 @@ class StreamReader:
         Raises:
             EndpointError: the server tells of an error, or sends what is no piece of an answer.
         """
-        lines = (self._rest + chunk).splitlines(keepends=True)
+        if not chunk:
+            return
+        whole = b"\n" in chunk or b"\r" in chunk or (self._rest and self._rest[-1].endswith(b"\r"))
+        self._rest.append(chunk)
+        if not whole:  # joining a long line anew with each of its chunks would take quadratic time
+            return
+        lines = b"".join(self._rest).splitlines(keepends=True)
         # a line that ends in \r may go on with \n
-        self._rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        self._rest = [] if lines[-1].endswith(b"\n") else [lines.pop()]
         for line in lines:
             self._take_line(line.rstrip(b"\r\n"))
 
@@ -66,6 +73,8 @@ class StreamReader:
         )
 
     def _take_line(self, line: bytes) -> None:
+        if self._at_start:
+            line, self._at_start = line.removeprefix(b"\xef\xbb\xbf"), False
         if not line:
             data, self._data = b"\n".join(self._data), []
             self._take_event(data)
@@ -75,7 +84,7 @@ class StreamReader:
     def _take_rest(self) -> None:
         """The last event of a server that ends without a blank line; one that was cut off is dropped."""
         try:
-            self._take_line(self._rest.rstrip(b"\r"))
+            self._take_line(b"".join(self._rest).rstrip(b"\r"))
             self._take_line(b"")
         except EndpointError:
             return

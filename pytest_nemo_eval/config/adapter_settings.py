@@ -42,7 +42,7 @@ class AdapterSettings(Settings, frozen=True, kw_only=True):
     Attributes:
         post_eval_hooks: what is done with the Run of each finished benchmark.
         mode: server or client; requests go through the same chain, in this process, with either.
-        custom_system_prompt: the text of ``use_system_prompt``.
+        custom_system_prompt: the text of ``use_system_prompt``; asks for it too, unless that is false.
         use_reasoning: an older word for ``process_reasoning_traces``.
         params_to_add, params_to_remove, params_to_rename: of the request's body.
         headers_to_add, headers_to_remove, headers_to_rename: the same of its headers.
@@ -55,7 +55,7 @@ class AdapterSettings(Settings, frozen=True, kw_only=True):
     interceptors: tuple[InterceptorSettings, ...] = ()
     post_eval_hooks: tuple[HookSettings, ...] = ()
     mode: Literal["server", "client"] | None = None
-    use_system_prompt: bool = False
+    use_system_prompt: bool | None = None
     custom_system_prompt: str | None = None
     params_to_add: Mapping[str, Json] | None = None
     params_to_remove: tuple[str, ...] | None = None
@@ -83,7 +83,7 @@ class AdapterSettings(Settings, frozen=True, kw_only=True):
     end_reasoning_token: str | None = None
     include_if_reasoning_not_finished: bool | None = None
     track_reasoning: bool | None = None
-    use_progress_tracking: bool = False
+    use_progress_tracking: bool | None = None
     progress_tracking_url: str | None = None
     progress_tracking_interval: Positive | None = None
     use_raise_client_errors: bool = False

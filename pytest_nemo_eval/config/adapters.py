@@ -59,7 +59,7 @@ def hooks_of(adapter: AdapterSettings) -> tuple[HookSettings, ...]:
 
 def _flagged(adapter: AdapterSettings) -> Iterator[InterceptorSettings]:
     """In the order in which NeMo Evaluator puts them."""
-    if adapter.use_system_prompt or adapter.custom_system_prompt is not None:
+    if _is_asked(adapter.use_system_prompt, adapter.custom_system_prompt):
         if adapter.custom_system_prompt is None:
             raise ConfigError("adapter_config.use_system_prompt needs custom_system_prompt, the text")
         yield _one("system_message", system_message=adapter.custom_system_prompt)
@@ -92,7 +92,7 @@ def _flagged_responses(adapter: AdapterSettings) -> Iterator[InterceptorSettings
             include_if_not_finished=adapter.include_if_reasoning_not_finished,
             track_reasoning=adapter.track_reasoning,
         )
-    if adapter.use_progress_tracking or adapter.progress_tracking_url is not None:
+    if _is_asked(adapter.use_progress_tracking, adapter.progress_tracking_url):
         yield _one(
             "progress_tracking",
             progress_tracking_url=adapter.progress_tracking_url,
@@ -101,6 +101,11 @@ def _flagged_responses(adapter: AdapterSettings) -> Iterator[InterceptorSettings
         )
     if adapter.use_raise_client_errors:
         yield _one("raise_client_errors")
+
+
+def _is_asked(flag: bool | None, value: str | None) -> bool:
+    """A flag that says no is obeyed, whatever stands beside it; without one, the value asks."""
+    return value is not None if flag is None else flag
 
 
 def _caching(adapter: AdapterSettings) -> InterceptorSettings:

@@ -75,13 +75,15 @@ class Caching:
     index, whichever sample they are of. Whatever changes requests stands outside of it.
 
     Args:
-        identity: whom it asks: the model with its weights, and its endpoint. May be told later with ``identify``.
+        identity: whom it asks: the model with its weights, its endpoint, and what changes its answers on the way.
+            May be told later with ``identify``.
         clock: for the pause after a failure.
     """
 
     name: ClassVar[str] = "caching"
     changes_request: ClassVar[bool] = False
     changes_response: ClassVar[bool] = False
+    keeps_answers: ClassVar[bool] = True
 
     def __init__(self, config: CachingConfig, identity: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config

@@ -33,11 +33,24 @@ class FinishReason(Plain):
         most = _most(request.parameters)
         if response.finish_reason != "stop" or most is None or response.usage.completion_tokens < most:
             return response
+        if _is_one_of_several(request, response):  # the server counts their tokens together
+            return response
         self._relabelled += 1
         return response.replace(finish_reason="length")
 
     def report(self) -> Mapping[str, Json]:
         return {"total": self._total, "relabelled": self._relabelled, "empty": self._empty}
+
+
+def _is_one_of_several(request: Request, response: Response) -> bool:
+    choices = response.envelope.get("choices") if response.envelope is not None else None
+    if isinstance(choices, list) and len(choices) > 1:
+        return True
+    several = (request.parameters.get("n"), request.parameters.get("best_of"))
+    prompts = request.parameters.get("prompt")  # a list of texts, or of tokens
+    return any(isinstance(count, int) and count > 1 for count in several) or (
+        isinstance(prompts, list) and len(prompts) > 1 and not isinstance(prompts[0], int)
+    )
 
 
 def _most(parameters: Mapping[str, Json]) -> int | None:

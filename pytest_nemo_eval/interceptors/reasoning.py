@@ -82,7 +82,7 @@ class Reasoning(Plain):
     changes_response: ClassVar[bool] = True
 
     def __init__(self, config: ReasoningConfig) -> None:
-        self._config = config
+        self.config = config
         self._start, self._end = config.start_reasoning_token, config.end_reasoning_token
         self._total = self._with_reasoning = self._started = self._finished = self._words = 0
         self._check()
@@ -92,7 +92,7 @@ class Reasoning(Plain):
             raise ConfigError("reasoning: a token must not be empty; start_reasoning_token may be null")
         if self._start == self._end:
             raise ConfigError(f"reasoning: start and end token are both {self._end!r}: nothing would tell them apart")
-        if self._config.migrate_reasoning_content and (self._config.add_reasoning or self._start is None):
+        if self.config.migrate_reasoning_content and (self.config.add_reasoning or self._start is None):
             raise ConfigError(
                 "reasoning: migrate_reasoning_content puts reasoning back into answers, so it needs "
                 "add_reasoning: false and a start_reasoning_token"
@@ -103,12 +103,12 @@ class Reasoning(Plain):
         given = (response.reasoning or "").strip()
         if given:
             self._count(Parts(response.text, given, finished=bool(response.text.strip())))
-            return self._migrated(response) if self._config.migrate_reasoning_content else response
+            return self._migrated(response) if self.config.migrate_reasoning_content else response
         parts = self.split(response.text)
         self._count(parts)
-        if parts.finished is None or not self._config.add_reasoning:
+        if parts.finished is None or not self.config.add_reasoning:
             return response
-        if not parts.finished and self._config.include_if_not_finished:
+        if not parts.finished and self.config.include_if_not_finished:
             return self._with_open_end(response)
         return response.replace(text=parts.answer, reasoning=parts.reasoning or None)
 
@@ -144,7 +144,7 @@ class Reasoning(Plain):
         return response.replace(text=f"{self._start}{response.reasoning}{self._end}{response.text}", reasoning=None)
 
     def _count(self, parts: Parts) -> None:
-        if not self._config.enable_reasoning_tracking:
+        if not self.config.enable_reasoning_tracking:
             return
         words = len(parts.reasoning.split())
         self._total += 1
@@ -155,7 +155,7 @@ class Reasoning(Plain):
 
     def report(self) -> Mapping[str, Json]:
         """How many answers held reasoning, and how long it was on the average of those that held any."""
-        if not self._config.enable_reasoning_tracking:
+        if not self.config.enable_reasoning_tracking:
             return {}
         return {
             "total": self._total,

@@ -11,6 +11,8 @@ from ..chat import Json, Request, Response, tool_calls
 from ..endpoint import SECRET_HEADERS
 
 HIDDEN = "[key]"
+DEEPEST = 50
+"""Levels of nesting that are shown: Python's own limit shall fail no request for the sake of a log."""
 
 _KEY_LIKE = re.compile(
     r"authorization|cookie|api[-_]?key|secret|passw|credential|(auth|access|bearer|session|csrf)[-_]?token|[-_](key|token)$",
@@ -60,11 +62,13 @@ def _holds_key(name: str) -> bool:
     return name.lower() in SECRET_HEADERS or _KEY_LIKE.search(name) is not None
 
 
-def _show(name: str, value: Json, most: int | None) -> Json:
+def _show(name: str, value: Json, most: int | None, levels: int = DEEPEST) -> Json:
     if isinstance(value, str):
         return HIDDEN if name and _holds_key(name) else show_text(value, most)
+    if not levels and isinstance(value, (Mapping, list, tuple)):
+        return "[deeper]"
     if isinstance(value, Mapping):
-        return {inner: _show(inner, deeper, most) for inner, deeper in value.items()}
+        return {inner: _show(inner, deeper, most, levels - 1) for inner, deeper in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_show(name, deeper, most) for deeper in value]
+        return [_show(name, deeper, most, levels - 1) for deeper in value]
     return value

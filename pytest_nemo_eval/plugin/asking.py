@@ -13,7 +13,7 @@ from ..client import Client, RetryBudget, RetryPolicy
 from ..errors import DeploymentError, EndpointError, EvalError, EvaluationError
 from ..evaluation import Book, Execution, Job, RunPlace
 from ..evaluation.recording import model_identity
-from ..runs import ModelRecord
+from ..interceptors import identify_all
 from ..runs.provenance import commit_of
 from ..runs.resume import earlier_runs
 from .serving import diagnose, model_record
@@ -42,7 +42,7 @@ def begin(session: EvalSession, job: Job, client: Client, folder: Path, path: Pa
     policy = RetryPolicy(retries=job.retries, budget=budget)
     name = folder.relative_to(session.folder).as_posix()
     model = model_record(client.endpoint, session)
-    _identify(client, model)
+    identify_all(client.interceptors, model_identity(model, client.endpoint))
     place = RunPlace(
         folder=folder,
         model=model,
@@ -55,14 +55,6 @@ def begin(session: EvalSession, job: Job, client: Client, folder: Path, path: Pa
     execution = Execution(job, client, place, limiter, session.wake)
     execution.generation = restarts_of(session, client.endpoint)
     return execution
-
-
-def _identify(client: Client, model: ModelRecord) -> None:
-    """Tell those that keep answers, such as a cache, whose answers they are."""
-    for interceptor in client.interceptors:
-        identify = getattr(interceptor, "identify", None)
-        if callable(identify):
-            identify(model_identity(model, client.endpoint))
 
 
 class Waiter:

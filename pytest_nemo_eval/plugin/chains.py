@@ -12,6 +12,7 @@ from ..config.adapters import hooks_of, interceptors_of
 from ..config.options import EvalSettings
 from ..config.settings import SuiteSettings
 from ..config.suite import settings_of
+from ..errors import InterceptorError
 from ..interceptors import Interceptor, check_order, create_interceptors, name_of, parse_interceptor
 from ..report import Hook, create_hook
 from .turns import SUITE
@@ -85,8 +86,19 @@ def _of_command_line(texts: tuple[str, ...]) -> Iterator[InterceptorSettings]:
 
 
 def close_all(interceptors: list[Interceptor]) -> None:
-    """Let those that hold something write it and let go of it."""
+    """Let those that hold something write it and let go of it, each of them also after another one failed.
+
+    Raises:
+        InterceptorError: the first one that could not be closed, by its name.
+    """
+    failed: InterceptorError | None = None
     for interceptor in interceptors:
         close = getattr(interceptor, "close", None)
-        if callable(close):
-            close()
+        try:
+            if callable(close):
+                close()
+        except Exception as error:  # the user's code
+            words = f"the interceptor {name_of(interceptor)} could not be closed: {error!r}"
+            failed = failed or InterceptorError(words).with_traceback(error.__traceback__)
+    if failed is not None:
+        raise failed

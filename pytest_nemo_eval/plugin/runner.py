@@ -146,16 +146,16 @@ class BenchmarkRunner:
         if result.partial:
             return result
         if settings.aa:
-            again = self._begin(replace(job, gating=Gating(())), folder / RERUN)
+            again = self._begin(replace(job, gating=Gating(())), folder / RERUN, anew=True)
             note_rerun(result, self._finish(again))
         if settings.save_baseline:
             saved = save_baseline(folder, job.rules.saved, settings.save_baseline)
             result.notes = (*result.notes, f"saved as the baseline {settings.save_baseline}: {saved}")
         return result
 
-    def _begin(self, job: Job, folder: Path) -> Execution:
+    def _begin(self, job: Job, folder: Path, anew: bool = False) -> Execution:
         client: Client = self._request.getfixturevalue("eval_client")
-        return begin(self._session, job, client, folder, self._request.path)
+        return begin(self._session, job, client.anew() if anew else client, folder, self._request.path)
 
     def _finish(self, execution: Execution) -> BenchmarkResult:
         return finish(execution, Waiter(self._session, self._request.node).wait)

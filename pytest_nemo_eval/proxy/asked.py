@@ -46,8 +46,15 @@ def read_target(raw_path: str) -> Target:
 
 
 def carried(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The headers that go on, by their names in lower case."""
-    found = {name.lower(): value for name, value in headers}
+    """The headers that go on, by their names in lower case; of one that comes twice, the values in one list.
+
+    Of several cookies that are set, whose values cannot stand in a list, the last.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers:
+        name = name.lower()
+        listed = name in found and name != "set-cookie"
+        found[name] = f"{found[name]}, {value}" if listed else value
     named = found.get("connection")
     dropped = _OURS if named is None else _OURS | {name.strip().lower() for name in named.split(",")}
     return {name: value for name, value in found.items() if name not in dropped}

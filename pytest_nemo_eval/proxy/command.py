@@ -21,7 +21,7 @@ from ..chat import Json
 from ..config.chain_file import read_chain_file
 from ..endpoint import Endpoint, Secret, find_key, parse_url
 from ..errors import ConfigError
-from ..interceptors import Interceptor, check_order, create_interceptors, name_of
+from ..interceptors import Interceptor, check_order, create_interceptors, identify_all, name_of
 from .server import Proxy
 from .upstream import Upstream
 
@@ -83,10 +83,7 @@ def create_chain(path: Path | None, identity: str) -> list[Interceptor]:
         check_order([name_of(one) for one in made], made)
     except ConfigError as error:
         raise ConfigError(f"{places[-1]}: {error}") from None
-    for interceptor in made:
-        identify = getattr(interceptor, "identify", None)
-        if callable(identify):
-            identify(identity)
+    identify_all(made, identity)
     return made
 
 

@@ -77,6 +77,13 @@ def test_what_lasts_is_an_error_that_says_what_happened(pool: Pool) -> None:
         pool.close_connections()
 
 
+def test_an_answer_without_choices_is_called_so(pool: Pool) -> None:
+    with serving(lambda _: Reply(content=b'{"choices": []}')) as fake:
+        with pytest.raises(EndpointError, match=r"the answer holds no choices: '\{"):
+            client_of(fake, pool).ask("?")
+        pool.close_connections()
+
+
 def test_every_reason_is_told_once(pool: Pool) -> None:
     replies = itertools.cycle(
         [Reply(status=429, content=b'{"error": {"message": "rate limited"}}'), Reply(content=b"[")]

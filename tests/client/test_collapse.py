@@ -79,7 +79,30 @@ def test_content_is_null_beside_calls_alone(calls: int) -> None:
     assert choice["message"]["content"] == (None if calls else "")
 
 
+def test_what_is_said_is_not_taken_back_by_an_empty_text() -> None:
+    """Some servers repeat a call's id and name, and the role, as ""."""
+    whole = collapsed(
+        delta(role="assistant", tool_calls=[{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{"}}]),
+        delta(role="", tool_calls=[{"index": 0, "id": "", "type": "", "function": {"name": "", "arguments": "}"}}]),
+        delta(0, "tool_calls"),
+    )
+    message = whole["choices"][0]["message"]
+    assert message["role"] == "assistant"
+    (call,) = message["tool_calls"]
+    assert (call["id"], call["function"]) == ("c", {"name": "f", "arguments": "{}"})
+
+
+def test_the_one_call_of_older_clients() -> None:
+    whole = collapsed(
+        delta(function_call={"name": "f", "arguments": '{"a":'}),
+        delta(function_call={"arguments": "1}"}),
+        delta(0, "function_call"),
+    )
+    assert whole["choices"][0]["message"]["function_call"] == {"name": "f", "arguments": '{"a":1}'}
+
+
 KEYS = ["choices", "delta", "index", "tool_calls", "function", "content", "logprobs", "usage", "object", "text", "x"]
+KEYS += ["function_call"]
 JSONS: Any = st.recursive(
     st.sampled_from([None, True, 0, 1, "a", ""]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),

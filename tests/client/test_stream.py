@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,6 +70,14 @@ def test_any_cut_gives_the_same_answer(cuts: list[int]) -> None:
     assert read([CHAT[start:end] for start, end in itertools.pairwise(borders)]) == ANSWER
 
 
+def test_a_long_line_takes_no_longer_than_reading_it() -> None:
+    """Joining it anew with each chunk would take a minute; the bound leaves room for a busy machine."""
+    content = event(text("a" * 2_000_000, "stop"))
+    start = time.process_time()
+    assert len(read([content[place : place + 64] for place in range(0, len(content), 64)]).text) == 2_000_000
+    assert time.process_time() - start < 5
+
+
 def test_byte_by_byte() -> None:
     assert read([CHAT[i : i + 1] for i in range(len(CHAT))]) == ANSWER
 
@@ -82,6 +91,11 @@ def test_byte_by_byte() -> None:
         (event(text("Paris")) + b"data: [DONE]", Response(text="Paris")),
         (event(text("Par")) + event(text("is", "stop"), end=""), Response(text="Paris", finish_reason="stop")),
         (event(delta("stop", content="")) + DONE, Response(text="", finish_reason="stop")),
+        (b"\xef\xbb\xbf" + event(text("Paris", "stop")), Response(text="Paris", finish_reason="stop")),
+        (
+            event(delta("stop", content="a", reasoning_content="", reasoning="b")),
+            Response(text="a", finish_reason="stop", reasoning="b"),
+        ),
         (event(delta("stop", content="a", reasoning="b")), Response(text="a", finish_reason="stop", reasoning="b")),
     ],
 )

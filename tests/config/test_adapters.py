@@ -111,6 +111,8 @@ OFF: list[Flags] = [
     {"use_omni_info": False, "use_nvcf": False, "use_caching": False, "save_requests": False, "save_responses": False},
     {"generate_html_report": False, "include_json": False, "tracking_requests_stats": False},
     {"max_logged_requests": 1, "max_saved_requests": 1, "html_report_size": 1, "caching_dir": "/c"},
+    {"use_system_prompt": False, "custom_system_prompt": "x"},
+    {"use_progress_tracking": False, **URL},
     {"interceptors": [{"name": "reasoning", "enabled": False}], "post_eval_hooks": [{"name": "x", "enabled": False}]},
 ]
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
+import anyio
 import msgspec
 import pytest
 
 from pytest_nemo_eval.chat import Message, Request, Response
 from pytest_nemo_eval.errors import ConfigError, EndpointError
+from pytest_nemo_eval.interceptors import CallNext, chain, create_interceptors, identify_all
 from pytest_nemo_eval.interceptors.caching import Caching, CachingConfig
 from pytest_nemo_eval.interceptors.store import FILE
 from tests.interceptors.models import Model, ask, run
@@ -95,6 +98,35 @@ def test_models_do_not_answer_for_each_other(tmp_path: Path) -> None:
     texts(caching(tmp_path), model, ask())
     texts(caching(tmp_path, "another"), model, ask())
     assert len(model.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "asked"),
+    [
+        ([], [("reasoning", {})], 2),
+        ([("reasoning", {})], [("reasoning", {"include_if_not_finished": False})], 2),
+        ([("reasoning", {})], [("reasoning", {})], 1),
+        ([], [("finish_reason", {})], 2),
+        ([], [("response_stats", {})], 1),
+        ([], [(f"{__name__}:shout", {})], 2),
+    ],
+)
+def test_what_changes_answers_behind_it_counts(
+    tmp_path: Path, first: list[tuple[str, Any]], second: list[tuple[str, Any]], asked: int
+) -> None:
+    """It keeps what they make of an answer, which others would make otherwise."""
+    model = Model()
+    for inner in (first, second):
+        made = [caching(tmp_path, ""), *create_interceptors(inner)]
+        identify_all(made, WHO)
+        anyio.run(chain(made, model), ask())
+        made[0].close()  # type: ignore[attr-defined]  # a cache
+    assert len(model.asked) == asked
+
+
+async def shout(request: Request, call_next: CallNext) -> Response:
+    response = await call_next(request)
+    return response.replace(text=response.text.upper())
 
 
 def test_without_knowing_the_model_nothing_is_given(tmp_path: Path) -> None:

@@ -50,6 +50,25 @@ def test_stop_at_the_limit_is_length(
     assert interceptor.report() == {"total": 2, "relabelled": 2 * (reason != after), "empty": 0}
 
 
+@pytest.mark.parametrize(
+    ("parameters", "choices"),
+    [({"n": 2}, 0), ({"best_of": 2}, 0), ({"prompt": ["a", "b"]}, 0), ({"prompt": [[1], [2]]}, 0), ({}, 2)],
+)
+def test_tokens_of_several_choices_say_nothing_of_one(parameters: dict[str, Any], choices: int) -> None:
+    """Two choices of 3 tokens have 6 together: neither ran into the limit of 5."""
+    envelope = {"choices": [{"index": index} for index in range(choices)]} if choices else None
+    before = answer("stop", 6).replace(envelope=envelope)
+    _, response = ask(FinishReason(FinishReasonConfig()), Request(parameters={"max_tokens": 5, **parameters}), before)
+    assert response.finish_reason == "stop"
+
+
+@pytest.mark.parametrize("parameters", [{"n": 1}, {"n": None}, {"prompt": ["a"]}, {"prompt": [1, 2]}])
+def test_one_choice_of_a_request_that_could_have_several(parameters: dict[str, Any]) -> None:
+    before = answer("stop", 6)
+    _, response = ask(FinishReason(FinishReasonConfig()), Request(parameters={"max_tokens": 5, **parameters}), before)
+    assert response.finish_reason == "length"
+
+
 def test_empty_answers_are_counted() -> None:
     interceptor = FinishReason(FinishReasonConfig())
     for text, reason in [("4", "stop"), ("", "stop"), (" \n", "length"), ("", "tool_calls"), ("", "function_call")]:

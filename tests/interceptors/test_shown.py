@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pytest_nemo_eval.chat import Json, Message, Request
@@ -58,3 +60,11 @@ def test_bodies_are_copied_and_searched_to_the_bottom() -> None:
         "tools": {"api_key": "[key]", "note": "n" * 30 + "… [20 more characters]"},
     }
     assert parameters["tools"] == {"api_key": "secret", "note": "n" * 50}
+
+
+def test_what_nests_deeper_than_python_follows_is_cut_off() -> None:
+    deep: Json = "bottom"
+    for _ in range(100_000):
+        deep = [deep]
+    shown = json.dumps(show_body(Request(parameters={"deep": deep})))
+    assert shown.endswith('"[deeper]"' + "]" * 50 + "}")

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from pytest_nemo_eval import Run, read_run
-from tests.fake_endpoint import FakeEndpoint, serving
+from tests.fake_endpoint import FakeEndpoint, Reply, serving
 from tests.plugin.suites import right_up_to, runs, task, write_suite
 
 BRIEF = {"role": "system", "content": "Be brief."}
@@ -229,6 +229,65 @@ def test_a_cache_and_what_interceptors_have_to_say(pytester: pytest.Pytester) ->
     hits = sorted(str(report["caching"]["hits"]) for report in reports)
     assert hits == ["0", "0", "10"]
     assert all(report["response_stats"] for report in reports)
+
+
+def test_an_interceptor_that_is_put_behind_a_cache_acts(pytester: pytest.Pytester) -> None:
+    """The cache is full of answers that it has not seen."""
+    cache = "{name: caching, config: {cache_dir: cache}}"
+    with serving(lambda question: f"<think>0</think>{right_up_to(7)(question)}") as fake:
+        write_suite(pytester, task(), head=head(fake.url, f"{{interceptors: [{cache}]}}"))
+        pytester.runpytest_subprocess().assert_outcomes(passed=1)
+        pytester.runpytest_subprocess("--interceptor=reasoning").assert_outcomes(passed=1)
+    thinking = sorted(
+        any("<think>" in result.reply for result in read_run(folder).results) for folder in runs(pytester)
+    )
+    assert thinking == [False, True]
+
+
+def test_a_second_run_asks_the_model_and_no_cache(pytester: pytest.Pytester) -> None:
+    """Else it would find no noise, whatever the model does."""
+    cache = "{name: caching, config: {cache_dir: cache}}"
+    seen: dict[str, int] = {}
+
+    def answer(question: str) -> Reply | str:
+        seen[question] = seen.get(question, 0) + 1
+        return right_up_to(10 if seen[question] == 1 else 0)(question)
+
+    with serving(answer) as fake:
+        write_suite(pytester, task(), head=head(fake.url, f"{{interceptors: [{cache}]}}"))
+        result = pytester.runpytest_subprocess("--eval-aa")
+    result.stdout.fnmatch_lines(["*a second run changed 10 of 10 questions and the score by -1.0000*"])
+
+
+def test_one_that_cannot_be_closed_keeps_no_other_open(pytester: pytest.Pytester) -> None:
+    write_suite(pytester, task())
+    (pytester.path / "conftest.py").write_text(
+        """
+import pytest
+from pathlib import Path
+
+class Open:
+    def __init__(self, broken):
+        self.broken = broken
+
+    async def __call__(self, request, call_next):
+        return await call_next(request)
+
+    def close(self):
+        if self.broken:
+            raise OSError("disk is full")
+        Path("closed").touch()
+
+@pytest.fixture
+def interceptors():
+    return [Open(True), Open(False)]
+"""
+    )
+    with serving(right_up_to(7)) as fake:
+        result = pytester.runpytest_subprocess(f"--model-url={fake.url}")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the interceptor Open could not be closed: OSError('disk is full')*"])
+    assert (pytester.path / "closed").exists()
 
 
 def test_what_is_not_enabled_is_not_there(pytester: pytest.Pytester) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_nemo_eval.proxy.asked import carried
 from tests.proxy.running import Asked, completion, proxy, upstream
 
 KEY = "sk-0123456789abcdef"
@@ -50,6 +51,14 @@ def test_bodies_and_headers_that_nobody_changes_are_the_same_bytes(tmp_path: Pat
     }
     assert asked.headers["accept-encoding"] == "identity"
     assert "x-hop" not in asked.headers
+
+
+def test_headers_that_come_twice_are_told_as_one_list() -> None:
+    headers = [("X-Tag", "a"), ("x-tag", "b"), ("Connection", "X-Hop"), ("Connection", "x-other"), ("X-Hop", "1")]
+    assert carried([*headers, ("X-Other", "2"), ("Set-Cookie", "a=b"), ("Set-Cookie", "c=d")]) == {
+        "x-tag": "a, b",
+        "set-cookie": "c=d",
+    }
 
 
 @pytest.mark.parametrize("end", ["", "/v1", "/v1/", "/v1/chat/completions", "/v1/completions"])
@@ -157,10 +166,20 @@ def test_what_interceptors_change_is_all_that_changes(tmp_path: Path) -> None:
     first, second = expected["choices"]
     first["message"] |= {"content": "4", "reasoning_content": "Hm."}
     first["message"].pop("reasoning")
-    first["finish_reason"] = "length"
     second["message"] |= {"content": "5", "reasoning_content": "x"}
     assert json.loads(content) == expected
     assert told["content-type"] == "application/json"
+
+
+def test_a_finish_reason_that_an_interceptor_changes(tmp_path: Path) -> None:
+    """Of one choice: the tokens of several are told together."""
+    whole = completion("4")
+    with (
+        upstream(lambda asked: asked.answer(whole)) as server,
+        proxy(server.url, tmp_path, "interceptors: [finish_reason]") as running,
+    ):
+        answers = [json.loads(running.chat(max_tokens=5, n=n)[2])["choices"][0]["finish_reason"] for n in (1, 2)]
+    assert answers == ["length", "stop"]
 
 
 OWN = """
