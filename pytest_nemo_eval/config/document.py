@@ -6,11 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from ..chat import Json
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from .models import Model
 
 KeyPath = tuple[str | int, ...]
 """Keys and list indices from the top of a document."""
@@ -28,12 +32,14 @@ class Document:
 
     Attributes:
         unused: overrides of tasks that the file does not have.
+        models: that it lists, where there are several.
     """
 
     path: Path
     values: dict[str, Json]
     lines: Mapping[KeyPath, int]
     unused: tuple[str, ...] = ()
+    models: tuple[Model, ...] = ()
 
     def place(self, key: KeyPath) -> str:
         """``FILE:LINE`` of a key, or of the nearest key around it that the file has."""

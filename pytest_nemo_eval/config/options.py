@@ -11,6 +11,7 @@ import msgspec
 
 from ..endpoint import REPLAY_SCHEME, Protocol, parse_url
 from ..errors import ConfigError
+from .models import BASELINE, Model
 from .settings import DeploymentSettings, EndpointSettings, ExecutionSettings, Limit, SuiteSettings
 from .suite import key_variable, settings_of
 
@@ -23,6 +24,8 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The command line and the ini-file, as values; the fixture ``eval_settings``.
 
     Attributes:
+        model_path, model_url, model_id: of several models, the first.
+        models: several models, the baseline first; none where there is one alone.
         interceptors: ``NAME`` or ``NAME:KEY=VALUE``, inside of those of a suite.
         show_chain: tell each item's interceptors.
         overrides: ``KEY=VALUE`` over every suite file.
@@ -44,6 +47,7 @@ class EvalSettings(msgspec.Struct, frozen=True, kw_only=True):
     model_path: str | None = None
     model_url: str | None = None
     model_id: str | None = None
+    models: tuple[Model, ...] = ()
     backend: str | None = None
     api_key_env: str | None = None
     served_model_name: str | None = None
@@ -123,6 +127,10 @@ def check_settings(settings: EvalSettings) -> None:
     Raises:
         ConfigError: options that contradict each other, or values out of range.
     """
+    for model in settings.models:
+        check_settings(model.in_settings(settings))
+    if settings.baseline and has_baseline_model(settings):
+        raise ConfigError("--eval-baseline names a baseline, and --baseline-model-... measures one: give one of them")
     launcher, backend = parse_backend(settings.backend) if settings.backend else (None, None)
     if settings.model_path and settings.model_url:
         raise ConfigError("--model-path deploys a model and --model-url takes one that is served: give one of them")
@@ -135,6 +143,11 @@ def check_settings(settings: EvalSettings) -> None:
     if isinstance(settings.limit, float) and not 0 < settings.limit < 1:
         raise ConfigError("--eval-limit is a count of samples, or a fraction between 0 and 1")
     settings_of(settings.overrides)
+
+
+def has_baseline_model(settings: EvalSettings) -> bool:
+    """Whether one of the models is what the others are held against."""
+    return any(model.label == BASELINE for model in settings.models)
 
 
 def resolve_serving(settings: EvalSettings, suite: SuiteSettings | None) -> Serving:

@@ -15,6 +15,7 @@ from ..endpoint import SECRET_HEADERS
 from ..errors import ConfigError
 from .check import check_document, convert_values
 from .document import Document, parse_value, read_document
+from .models import put_back, set_aside, take_models
 from .settings import DatasetSettings, SuiteSettings, TaskSettings
 
 SECTIONS = ("deployment", "execution", "evaluation", "target")
@@ -33,17 +34,22 @@ def read_suite(path: Path, overrides: Sequence[str] = ()) -> tuple[SuiteSettings
     """
     document = read_document(path)
     _spell_out(document.values)
+    lists = set_aside(document.values, document)
     check_document(document)
+    put_back(document.values, lists)
     values = dict(document.values)
     unused = _apply_all(values, overrides, path)
     _spell_out(values)
     _expand_sections(values, document)
+    models = take_models(values, document)
     settings = convert_values(values, document, SuiteSettings)
     _refuse_literal_key(settings, document)
     _refuse_literal_headers(settings, document)
     tasks = tuple(_with_paths(task, path.parent) for task in settings.evaluation.tasks)
     evaluation = msgspec.structs.replace(settings.evaluation, tasks=tasks)
-    return msgspec.structs.replace(settings, evaluation=evaluation), replace(document, values=values, unused=unused)
+    return msgspec.structs.replace(settings, evaluation=evaluation), replace(
+        document, values=values, unused=unused, models=models
+    )
 
 
 def _apply_all(values: dict[str, Json], overrides: Sequence[str], path: Path) -> tuple[str, ...]:

@@ -19,10 +19,15 @@ from ..runs import Baseline, BaselineMissingError, Wanted, find_baseline, locate
 
 @dataclass(frozen=True)
 class Place:
-    """A baseline as somebody named it, and the folder that a relative path is taken from."""
+    """A baseline as somebody named it, and the folder that a relative path is taken from.
+
+    Attributes:
+        shown: what it is called in words; as it was named where this is "".
+    """
 
     name: str
     folder: Path
+    shown: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,14 @@ class Rules:
         baseline: what drops are measured from where a gate names nothing else.
         saved: the folder of saved baselines.
         folder: relative paths of gates are taken from here.
+        awaited: the baseline is a model that the session measures first.
     """
 
     policy: PolicySettings | None = None
     baseline: Place | None = None
     saved: Path = Path("eval-baselines")
     folder: Path = Path()
+    awaited: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,11 @@ def _of_policy(policy: PolicySettings, names: Sequence[str], rules: Rules) -> di
     entry = policy.entry(names)
     gates = {canonical(metric): _with_tier(gate, entry.tier) for metric, gate in entry.gates.items()}
     conditions = entry.conditions
-    if not _has_bound(conditions) and not gates and (rules.baseline is not None or policy.lists(names)):
+    if (
+        not _has_bound(conditions)
+        and not gates
+        and (rules.baseline is not None or rules.awaited or policy.lists(names))
+    ):
         conditions = msgspec.structs.replace(conditions, max_drop=DEFAULT_MAX_DROP)
     if _has_bound(conditions):
         metric = canonical(entry.metric or "accuracy")
@@ -116,6 +127,8 @@ def _check_gate(metric: str, gate: GateSettings, rules: Rules) -> None:
     if gate.min is not None or gate.max is not None:
         _threshold(metric, gate)
     if gate.max_drop is not None or gate.max_relative_drop is not None:
+        if rules.awaited and gate.baseline is None:
+            return
         place = _place(gate, rules)
         locate(place.name, place.folder, rules.saved)
 
@@ -177,7 +190,7 @@ def _for_the_reader(gates: Sequence[Gate], wanted: Wanted, rules: Rules, notes: 
 
 
 def _read(place: Place, wanted: Wanted, rules: Rules) -> Baseline:
-    return find_baseline(place.name, locate(place.name, place.folder, rules.saved), wanted)
+    return find_baseline(place.shown or place.name, locate(place.name, place.folder, rules.saved), wanted)
 
 
 def _threshold(metric: str, gate: GateSettings) -> Threshold:
@@ -207,10 +220,14 @@ def drop_gate(metric: str, gate: GateSettings, baseline: Baseline) -> Drop:
     )
 
 
-def load_baseline(text: str | Path, wanted: Wanted, rules: Rules) -> Baseline:
-    """A baseline that a test names.
+def load_baseline(text: str | Path | None, wanted: Wanted, rules: Rules) -> Baseline:
+    """A baseline that a test names, or that of the session.
 
     Raises:
         ConfigError: it is not there, or does not have the benchmark.
     """
-    return _read(Place(str(text), rules.folder), wanted, rules)
+    if text is not None:
+        return _read(Place(str(text), rules.folder), wanted, rules)
+    if rules.baseline is None:
+        raise ConfigError("no_worse_than names no baseline, and --eval-baseline and --baseline-model-path neither")
+    return _read(rules.baseline, wanted, rules)

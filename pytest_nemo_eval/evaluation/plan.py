@@ -13,6 +13,7 @@ import msgspec
 from ..benchmarks import Benchmark, custom_benchmark, get_benchmark
 from ..chat import Json, Message, Request
 from ..client import RetryPolicy
+from ..config.models import without_model
 from ..config.options import EvalSettings
 from ..config.settings import ParamSettings, TaskSettings
 from ..datasets import DataSource, fingerprint, load_samples, resolve
@@ -129,7 +130,7 @@ def wanted_of(item: str, benchmark: Benchmark, data_fingerprint: str) -> Wanted:
     return Wanted(
         benchmark=benchmark.name,
         variant=benchmark.variant,
-        item=item.rpartition("::")[2],
+        item=without_model(item).rpartition("::")[2],
         scorer=benchmark.scorer.name,
         data_fingerprint=data_fingerprint,
     )
@@ -137,7 +138,7 @@ def wanted_of(item: str, benchmark: Benchmark, data_fingerprint: str) -> Wanted:
 
 def names_of(item: str, benchmark: Benchmark) -> tuple[str, ...]:
     """What a policy may call a benchmark, the most particular name first."""
-    tail = item.rpartition("::")[2]
+    tail = without_model(item).rpartition("::")[2]
     return tail, tail.partition("[")[0], benchmark.full_name, benchmark.name
 
 

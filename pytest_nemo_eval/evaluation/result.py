@@ -161,7 +161,7 @@ class BenchmarkResult:
 
     def no_worse_than(
         self,
-        baseline: str | Path | BenchmarkResult,
+        baseline: str | Path | BenchmarkResult | None = None,
         max_drop: float = 0.0,
         *,
         metric: str = "accuracy",
@@ -172,7 +172,7 @@ class BenchmarkResult:
         """Whether a metric is no worse than a baseline's, but for ``max_drop``; question by question.
 
         Args:
-            baseline: a saved name, a folder, or another result.
+            baseline: a saved name, a folder, or another result; that of the session by default.
             decide_by: ``evidence`` (true only if the whole interval allows it; where it allows both, the test comes
                 out as inconclusive), ``bound`` or ``point``.
             tolerate: what may differ between the runs: ``benchmark``, ``data``, ``prompt``, ``parameters``.
@@ -192,7 +192,7 @@ class BenchmarkResult:
         self._keep(verdict, beside)
         return self.judgements[-1]
 
-    def _baseline(self, baseline: str | Path | BenchmarkResult) -> Baseline:
+    def _baseline(self, baseline: str | Path | BenchmarkResult | None) -> Baseline:
         if isinstance(baseline, BenchmarkResult):
             return Baseline(baseline.model, OWN, baseline.folder, baseline.record, tuple(baseline.results))
         benchmark = self.record.benchmark

@@ -19,6 +19,7 @@ from .fixtures import (
     eval_deployment,
     eval_endpoint,
     eval_launcher,
+    eval_model,
     eval_settings,
     interceptors,
     run_benchmark,
@@ -30,6 +31,7 @@ __all__ = [
     "eval_deployment",
     "eval_endpoint",
     "eval_launcher",
+    "eval_model",
     "eval_settings",
     "interceptors",
     "run_benchmark",
@@ -99,6 +101,14 @@ def _has_our_keys(path: Path) -> bool:
     return not top_keys(path).isdisjoint(SECTIONS)
 
 
+@pytest.hookimpl(trylast=True)  # a model's label comes last in an id
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "eval_model" in metafunc.fixturenames:
+        from .models import parametrize
+
+        parametrize(metafunc, options.read_settings(metafunc.config))
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     if not NAMES.isdisjoint(getattr(item, "fixturenames", ())):
         item.stash[EVALUATION] = True
@@ -107,10 +117,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if options.TASKS_READ in config.stash:  # without suite files there is one deployment at most
+    asks = options.TASKS_READ in config.stash or any(EVALUATION in item.stash for item in items)
+    settings = options.read_settings(config) if asks else None
+    if settings is not None and (settings.models or options.TASKS_READ in config.stash):  # else it is one deployment
         from .turns import sort_by_deployment
 
-        sort_by_deployment(items, options.read_settings(config))
+        sort_by_deployment(items, settings)
 
 
 @pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist must have spoken before xdist says that it has collected
@@ -125,6 +137,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from .active import activate
 
     activate(session.config, session.items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if not options.names_a_baseline_model(config) or config.getoption("dist") not in ("load", "worksteal"):
+        return None
+    from .scheduling import ByBenchmark
+
+    return ByBenchmark(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

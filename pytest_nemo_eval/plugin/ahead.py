@@ -8,11 +8,12 @@ from types import ModuleType
 import pytest
 
 from ..config.options import resolve_serving
-from ..evaluation import Execution, plan
+from ..evaluation import Execution
 from . import fixtures
 from .asking import begin
 from .chains import close_all, default_interceptors
 from .collection import CELL, SuiteItem
+from .models import FIXTURE, plan_item, settings_for
 from .rules import RULES
 from .serving import client_of
 from .state import EvalSession
@@ -78,7 +79,8 @@ class Ahead:
             if not self._same_endpoint(item, coming):
                 return None
             rules, _ = coming.stash[RULES]
-            job = plan(coming.nodeid, coming.task, session.settings, (), rules)
+            settings = settings_for(coming, session.settings)
+            job = plan_item(coming, coming.task, settings, (), rules, session)
             interceptors = default_interceptors(coming, session.settings)
             session.stack.callback(close_all, interceptors)
             client = client_of(current.client.endpoint, interceptors, session)
@@ -90,8 +92,10 @@ class Ahead:
 
     def _same_endpoint(self, item: pytest.Item, coming: pytest.Item) -> bool:
         """By what their files ask for; one URL may serve several models, and take several keys."""
-        settings = self._session.settings
-        served, wanted = (resolve_serving(settings, one.stash.get(SUITE, None)) for one in (item, coming))
+        served, wanted = (
+            resolve_serving(settings_for(one, self._session.settings), one.stash.get(SUITE, None))
+            for one in (item, coming)
+        )
         return served == wanted
 
     def _may(self, item: pytest.Item) -> bool:
@@ -109,7 +113,9 @@ def _is_overridden(item: pytest.Function) -> bool:
     """Whether one of our fixtures has a second definition, by whatever name in Python, or a parameter."""
     definitions = item._fixtureinfo.name2fixturedefs  # pytest has no public word for it
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    return not parameters.keys() <= {CELL} or any(len(definitions.get(name, ())) != 1 for name in fixtures.__all__)
+    return not parameters.keys() <= {CELL, FIXTURE} or any(
+        len(definitions.get(name, ())) != 1 for name in fixtures.__all__
+    )
 
 
 def _is_decided_later(item: pytest.Item) -> bool:

@@ -16,6 +16,7 @@ from .. import launchers as launcher_tables
 from ..benchmarks import is_planned
 from ..config.cells import Cell, expand_cells
 from ..config.document import Document, KeyPath
+from ..config.models import models_of_file
 from ..config.options import EvalSettings, resolve_serving
 from ..config.settings import SuiteSettings, TaskSettings
 from ..errors import ConfigError, EvalError
@@ -84,7 +85,11 @@ class Checks:
             or self.settings.model_url
         ):
             try:
-                resolve_serving(self.settings, suite)
+                models = models_of_file(self.settings, self.document.models)
+                for settings, file in [(one.in_settings(self.settings), one.in_suite(suite)) for one in models] or [
+                    (self.settings, suite)
+                ]:
+                    resolve_serving(settings, file)
             except ConfigError as error:
                 raise ConfigError(f"{self.document.path}: {error}") from None
 

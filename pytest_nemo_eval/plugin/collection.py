@@ -16,6 +16,7 @@ from ..config.suite import read_suite
 from ..errors import EvalError, GateFailure
 from .chains import TASK_INTERCEPTORS
 from .checks import Checks, check_names
+from .models import OF_FILE, model_of
 from .options import TASKS_READ
 from .outcome import SUITE_ITEM
 from .rules import RULES, rules_of
@@ -50,11 +51,13 @@ class SuiteFile(pytest.Module):
             check_names(suite, document, self.config)
         except EvalError as error:
             raise self.CollectError(str(error)) from None
+        setattr(self.obj, OF_FILE, document.models)
         names = [task.name for task in suite.evaluation.tasks]
         self.config.stash.setdefault(TASKS_READ, []).append((names, document.unused))
         for index, cells in enumerate(tasks):
             for item in self._items(cells):
-                item.stash[SUITE] = suite
+                model = model_of(item)
+                item.stash[SUITE] = suite if model is None else model.in_suite(suite)
                 item.stash[SUITE_ITEM] = True
                 item.stash[RULES] = rules
                 item.line = document.lines.get((*TASKS, index), 1)

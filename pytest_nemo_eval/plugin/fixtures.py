@@ -10,6 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from ..backends import Backend
     from ..client import Client
+    from ..config.models import Model
     from ..config.options import EvalSettings, Serving
     from ..config.settings import ExecutionSettings
     from ..endpoint import Endpoint
@@ -23,6 +24,7 @@ __all__ = [
     "eval_deployment",
     "eval_endpoint",
     "eval_launcher",
+    "eval_model",
     "eval_settings",
     "interceptors",
     "run_benchmark",
@@ -33,11 +35,19 @@ NAMES = frozenset({"run_benchmark", "eval_client", "eval_endpoint", "eval_deploy
 
 
 @pytest.fixture(scope="session")
-def eval_settings(pytestconfig: pytest.Config) -> EvalSettings:
+def eval_model(request: pytest.FixtureRequest) -> Model | None:
+    """Which of several models a test is about (``eval_model.label``); None where there is one alone."""
+    model: Model | None = getattr(request, "param", None)
+    return model
+
+
+@pytest.fixture(scope="session")
+def eval_settings(pytestconfig: pytest.Config, eval_model: Model | None) -> EvalSettings:
     """What the command line and the ini-file ask for; override it to evaluate something else than they say."""
     from .state import session_of
 
-    return session_of(pytestconfig).settings
+    settings = session_of(pytestconfig).settings
+    return settings if eval_model is None else eval_model.in_settings(settings)
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def _details(report: pytest.TestReport) -> list[str]:
         counts = f"{row.extraction_failures} not extracted, {row.errors} errors, {row.truncated} truncated"
         gates = (gate.explanation for gate in row.gates)
         warnings = (f"warning: {text}" for text in row.warnings)
-        parts = (f"{row.benchmark}: {counts}", *gates, *row.comparisons, *warnings, row.note, row.run)
+        parts = (f"{row.title}: {counts}", *gates, *row.comparisons, *warnings, row.note, row.run)
         text = "\n".join(part for part in parts if part)
         lines.append(escape(text) + "\n\n")
     return lines

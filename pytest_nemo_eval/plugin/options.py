@@ -56,11 +56,34 @@ class Option:
 
 
 OPTIONS = (
-    Option("model-path", "DIR_OR_HF_ID", "deploy this model: a folder, or an id of the Hugging Face hub", "model_path"),
     Option(
-        "model-url", "URL", "evaluate a model that is served already, such as https://HOST/v1", "model_url", ini=True
+        "model-path",
+        "DIR_OR_HF_ID",
+        "deploy this model: a folder, or an id of the Hugging Face hub; several are evaluated each",
+        "model_path",
+        many=True,
     ),
-    Option("model-id", "NAME", "the model's name in requests; what /v1/models says by default", "model_id", ini=True),
+    Option(
+        "model-url",
+        "URL",
+        "evaluate a model that is served already, such as https://HOST/v1",
+        "model_url",
+        ini=True,
+        many=True,
+    ),
+    Option(
+        "model-id",
+        "NAME",
+        "the model's name in requests; what /v1/models says by default",
+        "model_id",
+        ini=True,
+        many=True,
+    ),
+    Option(
+        "baseline-model-path", "DIR_OR_HF_ID", "deploy this one too, and measure drops from it", "baseline_model_path"
+    ),
+    Option("baseline-model-url", "URL", "the same of a model that is served already", "baseline_model_url"),
+    Option("baseline-model-id", "NAME", "the name of the baseline model in requests", "baseline_model_id"),
     Option(
         "backend",
         "NAME",
@@ -204,6 +227,11 @@ def any_given(config: pytest.Config) -> bool:
     return any(True for _ in _given(config)) or bool(dotted_keys(config.getoption("override_ini", None)))
 
 
+def names_a_baseline_model(config: pytest.Config) -> bool:
+    """Whether one model is what the others are held against."""
+    return any(field.startswith("baseline_model_") for field, _ in _given(config))
+
+
 def read_settings(config: pytest.Config) -> EvalSettings:
     """The command line over the ini-file.
 
@@ -228,15 +256,30 @@ def _read(config: pytest.Config) -> EvalSettings:
         if "limit" in values:
             values["limit"] = _limit(values["limit"])
         values["interceptors"] = tuple(values.get("interceptors", ()))
+        values.update(_models(values))
         values["server_args"] = _pairs(values.get("server_args", ()))
         values["overrides"] = (*dotted_keys(config.getoption("override_ini", None)), *values.get("overrides", ()))
         settings = EvalSettings(**values)
         check_settings(settings)
-        if settings.model_url:
+        if all(one.model_url for one in [model.in_settings(settings) for model in settings.models] or [settings]):
             _refuse_deployment_flags(config)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     return settings
+
+
+def _models(values: dict[str, Any]) -> dict[str, Any]:
+    """The one model, or the several ones, that flags name."""
+    from ..config.models import BASELINE, Model, models_of_session
+
+    given = {field: values.pop(field, ()) for field in ("model_path", "model_url", "model_id")}
+    listed = {field: [text] if isinstance(text, str) else text for field, text in given.items()}
+    path, url, name = (values.pop(f"baseline_{field}", None) for field in given)
+    if path and url:
+        raise ConfigError("--baseline-model-path and --baseline-model-url are two baselines: give one of them")
+    baseline = Model(label=BASELINE, path=path, url=url, id=name) if path or url or name else None
+    models = models_of_session(listed["model_path"], listed["model_url"], listed["model_id"], baseline)
+    return {"models": models, **{field: texts[0] for field, texts in listed.items() if texts}}
 
 
 def _refuse_deployment_flags(config: pytest.Config) -> None:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
+from ..config.models import label_of
 from ..errors import EvalError, GateFailure, GateInconclusive
 from ..evaluation import BenchmarkResult, Judgement, broken_setup, explain
 from ..gates import Verdict
 from ..report import Row, row_of
+from .models import is_baseline
 from .rules import RULES, SessionRules
 
 
@@ -68,6 +70,9 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     evaluated = item.stash.get(EVALUATED, [])
     if call.when == "call" and not isinstance(error, EvalError | GateFailure) and not report.skipped:
         error = _broken_setup(evaluated) or error
+    if is_baseline(item) and isinstance(error, AssertionError | GateFailure):
+        error = None
+        _only_measure(report)
     if isinstance(error, EvalError):
         _make_error(item, error, report)
     if call.when != "call" and not report.failed and not report.skipped:
@@ -76,7 +81,8 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     kind = _kind(report, error, rows, item)
     if kind in (Kind.FAILED, Kind.INCONCLUSIVE) and not isinstance(error, GateFailure):
         _add_sections(item, report)
-    rows = tuple(msgspec.structs.replace(row, verdict=_verdict(row, kind, item)) for row in rows)
+    label = label_of(item.nodeid)
+    rows = tuple(msgspec.structs.replace(row, verdict=_verdict(row, kind, item), model=label) for row in rows)
     _, rules = item.stash.get(RULES, (None, ()))
     setattr(report, ATTRIBUTE, msgspec.json.encode(Outcome(kind, rows, rules)).decode())
 
@@ -88,6 +94,13 @@ def _make_error(item: pytest.Item, error: EvalError, report: pytest.TestReport) 
     unexpected = type(error) is EvalError and error.__cause__ is not None  # then the traceback tells most
     if not unexpected and not item.config.getoption("fulltrace"):
         report.longrepr = f"{type(error).__name__}: {error}"
+
+
+def _only_measure(report: pytest.TestReport) -> None:
+    """A test's asserts are for the models that are held against the baseline."""
+    report.sections.append(("the baseline model is measured and not judged", str(report.longrepr)))
+    report.outcome = "passed"
+    report.longrepr = None
 
 
 def _broken_setup(evaluated: Sequence[Evaluated]) -> EvalError | None:
@@ -130,6 +143,8 @@ def _kind(report: pytest.TestReport, error: BaseException | None, rows: tuple[Ro
         if report.when != "call":
             return Kind.INFRASTRUCTURE
         return Kind.INCONCLUSIVE if _undecided(item, error) else Kind.FAILED
+    if is_baseline(item):
+        return Kind.MEASURED
     verdicts = {row.verdict for row in rows}
     if verdicts and verdicts <= {"advisory"}:
         return Kind.ADVISORY

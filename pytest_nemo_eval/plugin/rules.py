@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ..config.options import EvalSettings
+from ..config.options import EvalSettings, has_baseline_model
 from ..config.policy import PolicySettings, read_policy
 from ..config.settings import CompositeSettings, EvaluationSettings, Tier
 from ..evaluation import Place, Rules
+from .options import read_settings
 
 
 class SessionRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,9 @@ def rules_of(
     )
     policy = read_policy(policy_file) if policy_file else None
     rules = Rules(policy=policy, saved=config.rootpath / settings.baselines, folder=folder)
-    if settings.baseline:
+    if has_baseline_model(read_settings(config)):
+        rules = replace(rules, awaited=True)
+    elif settings.baseline:
         rules = replace(rules, baseline=Place(settings.baseline, started))
     elif evaluation.baseline:
         rules = replace(rules, baseline=Place(evaluation.baseline, folder))

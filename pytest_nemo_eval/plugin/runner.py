@@ -27,7 +27,6 @@ from ..evaluation import (
     finish,
     headline,
     note_rerun,
-    plan,
 )
 from ..gates import Gate, Verdict
 from ..interceptors import name_of
@@ -36,6 +35,7 @@ from ..runs import save_baseline
 from ..runs.find import RERUN
 from .asking import Waiter, begin
 from .chains import default_hooks
+from .models import is_baseline, note_measured, plan_item
 from .outcome import EVALUATED, Evaluated
 from .rules import RULES, rules_of
 from .state import EvalSession
@@ -136,19 +136,20 @@ class BenchmarkRunner:
     def _evaluate(self, task: TaskSettings, gates: Sequence[Gate], settings: EvalSettings) -> BenchmarkResult:
         execution = self._session.ahead.take(self._request.node) if self._session.ahead is not None else None
         if execution is None:
-            job = plan(self._request.node.nodeid, task, settings, gates, self._rules(settings))
+            job = plan_item(self._request.node, task, settings, gates, self._rules(settings), self._session)
             execution = self._begin(job, self._session.run_folder(self._request.node.nodeid))
         job, folder = execution.job, execution.place.folder
         result = self._finish(execution)
         if settings.show_chain:
             names = [name_of(interceptor) for interceptor in execution.client.interceptors]
             result.notes = (*result.notes, f"chain: {' -> '.join([*names, 'endpoint'])}")
+        note_measured(self._request.node, task, result, self._session)
         if result.partial:
             return result
         if settings.aa:
             again = self._begin(replace(job, gating=Gating(())), folder / RERUN, anew=True)
             note_rerun(result, self._finish(again))
-        if settings.save_baseline:
+        if settings.save_baseline and not is_baseline(self._request.node):
             saved = save_baseline(folder, job.rules.saved, settings.save_baseline)
             result.notes = (*result.notes, f"saved as the baseline {settings.save_baseline}: {saved}")
         return result

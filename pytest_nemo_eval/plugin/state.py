@@ -52,6 +52,7 @@ class EvalSession:
         served: by base URL, what this process borrowed.
         shared: a folder in which the workers of pytest-xdist share their limits; None where there are none.
         ahead: what was sent ahead of its item.
+        measured: the Runs of the baseline model, by item (without the model) and task.
         wake: set when something happened that the main thread waits for.
     """
 
@@ -62,6 +63,7 @@ class EvalSession:
     served: dict[str, Served] = field(default_factory=dict)
     shared: Path | None = None
     ahead: Ahead | None = None
+    measured: dict[tuple[str, str], Path] = field(default_factory=dict)
     wake: threading.Event = field(default_factory=threading.Event)
     parent: int = field(default_factory=os.getppid)
     started: float = field(default_factory=time.monotonic)

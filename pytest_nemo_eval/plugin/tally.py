@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ..config.models import BASELINE, label_of, without_model
 from ..config.settings import Tier
 from ..errors import EvalError
 from ..gates import Decision, Judged, Part, SessionVerdict, Verdict, decide_session, judge_composite
@@ -80,9 +82,15 @@ class Tally:
 
     def _missing(self) -> Iterator[str]:
         for rules in self.rules:
-            for name in rules.required:
-                if not any(_is_called(name, item, row) for item, row in self.rows):
-                    yield f"{name} is required by {rules.origin} and was not evaluated"
+            for name, label in itertools.product(rules.required, self._models()):
+                if not any(_is_called(name, label, item, row) for item, row in self.rows):
+                    of = f" of {label}" if label else ""
+                    yield f"{name}{of} is required by {rules.origin} and was not evaluated"
+
+    def _models(self) -> list[str]:
+        """The labels of the models that are judged; "" alone where there is one model."""
+        labels = {label_of(item) for item in (*self.expected, *(item for item, _ in self.rows))}
+        return sorted(labels - {BASELINE, ""}) or [""]
 
     def _judged(self) -> Iterator[Judged]:
         for item, row in self.rows:
@@ -103,20 +111,20 @@ class Tally:
         return any(gate.verdict == "fail" for name, row in self.rows if name == item for gate in row.gates)
 
     def _composites(self) -> Iterator[tuple[str, Row, str]]:
-        """(name, row, what broke) of each composite, drawn from the Runs."""
+        """(name, row, what broke) of each composite of each model, drawn from the Runs."""
         for rules in self.rules:
-            for name, settings in rules.composites.items():
-                item = f"{rules.origin}::{name}"
-                left_out = [key for key in settings.weights if not self._was_selected(key)]
+            for (name, settings), label in itertools.product(rules.composites.items(), self._models()):
+                item = f"{rules.origin}::{name}" + (f"[@{label}]" if label else "")
+                left_out = [key for key in settings.weights if not self._was_selected(key, label)]
                 if left_out:
                     note = f"not judged: {', '.join(left_out)} was not selected"
-                    yield item, Row(benchmark=name, verdict="not judged", note=note), ""
+                    yield item, Row(benchmark=name, model=label, verdict="not judged", note=note), ""
                     continue
                 try:
-                    parts = {key: self._part(key, settings.metric, rules) for key in settings.weights}
+                    parts = {key: self._part(key, label, settings.metric, rules) for key in settings.weights}
                     found = judge_composite(name, settings, parts)
                 except EvalError as error:
-                    yield item, Row(benchmark=name, verdict="error", note=str(error)), f"{name}: {error}"
+                    yield item, Row(benchmark=name, model=label, verdict="error", note=str(error)), f"{name}: {error}"
                     continue
                 gate = GateRecord(
                     condition=found.condition,
@@ -128,6 +136,7 @@ class Tally:
                 verdict = "advisory" if found.tier is Tier.ADVISORY else found.verdict.value
                 row = Row(
                     benchmark=name,
+                    model=label,
                     verdict=verdict,
                     threshold=found.condition,
                     note=found.explanation,
@@ -136,14 +145,13 @@ class Tally:
                 )
                 yield item, row, ""
 
-    def _was_selected(self, name: str) -> bool:
-        tails = [item.rpartition("::")[2] for item in self.expected]
-        return any(name in (tail, tail.partition("[")[0]) for tail in tails) or any(
-            _is_called(name, item, row) for item, row in self.rows
-        )
+    def _was_selected(self, name: str, label: str) -> bool:
+        nothing = Row(benchmark="", verdict="")
+        items = [(item, nothing) for item in self.expected]
+        return any(_is_called(name, label, item, row) for item, row in (*items, *self.rows))
 
-    def _part(self, key: str, metric: str, rules: SessionRules) -> Part:
-        rows = [row for item, row in self.rows if _is_called(key, item, row) and row.run]
+    def _part(self, key: str, label: str, metric: str, rules: SessionRules) -> Part:
+        rows = [row for item, row in self.rows if _is_called(key, label, item, row) and row.run]
         if len(rows) != 1:
             raise EvalError(f"{rules.origin} weighs {key}, of which this session has {len(rows)} finished runs")
         record = read_record(Path(rows[0].run))
@@ -217,7 +225,7 @@ def _weightier(first: Kind | None, second: Kind) -> Kind:
     return next((kind for kind in _WEIGHT if kind in (first, second)), second)
 
 
-def _is_called(name: str, item: str, row: Row) -> bool:
-    """Whether a policy or a composite means this row."""
-    tail = item.rpartition("::")[2]
-    return name in (tail, tail.partition("[")[0], row.benchmark, row.name)
+def _is_called(name: str, label: str, item: str, row: Row) -> bool:
+    """Whether a policy or a composite means this row, as one of the model with this label."""
+    tail = without_model(item).rpartition("::")[2]
+    return label_of(item) == label and name in (tail, tail.partition("[")[0], row.benchmark, row.name)

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from ..config.options import EvalSettings, Serving, resolve_serving
+from ..config.options import EvalSettings, Serving, has_baseline_model, resolve_serving
 from ..config.settings import SuiteSettings
 from ..deployment import Broker
 from ..errors import EvalError
 from .fixtures import NAMES
+from .models import is_baseline, settings_for
 
 SUITE = pytest.StashKey[SuiteSettings]()
 """On an item of a suite file: the file's settings."""
@@ -33,7 +34,12 @@ def groups(items: Sequence[pytest.Item], settings: EvalSettings) -> dict[str, st
 
 
 def sort_by_deployment(items: list[pytest.Item], settings: EvalSettings) -> None:
-    """Put items of one deployment behind its first one; each keeps its order otherwise, and others their place."""
+    """Put items of one deployment behind its first one; each keeps its order otherwise, and others their place.
+
+    What measures the baseline model comes before all else.
+    """
+    if has_baseline_model(settings):
+        items.sort(key=lambda item: not is_baseline(item))
     wanted = groups(items, settings)
     if len(set(wanted.values())) < 2:
         return
@@ -51,7 +57,7 @@ def _evaluates(item: pytest.Item) -> bool:
 
 def _group(item: pytest.Item, settings: EvalSettings) -> str:
     try:
-        return group_of(resolve_serving(settings, item.stash.get(SUITE, None)))
+        return group_of(resolve_serving(settings_for(item, settings), item.stash.get(SUITE, None)))
     except EvalError:  # the item itself will tell
         return ""
 

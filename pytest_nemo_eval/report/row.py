@@ -12,6 +12,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         name: the benchmark's without its variant.
+        model: the label of one of several models.
         verdict: pass, fail, inconclusive, advisory, measured (no gate), or error.
         threshold: the gates' conditions, "" without any.
         gates: each gate by itself.
@@ -24,6 +25,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     benchmark: str
     name: str = ""
+    model: str = ""
     verdict: str
     threshold: str = ""
     value: float | None = None
@@ -38,6 +40,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gates: tuple[GateRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     comparisons: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The benchmark, and of several models which."""
+        return f"{self.benchmark} [{self.model}]" if self.model else self.benchmark
 
 
 def row_of(record: RunRecord, folder: str) -> Row:

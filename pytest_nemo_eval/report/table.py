@@ -23,9 +23,9 @@ def table_lines(rows: Sequence[tuple[str, Row]]) -> list[str]:
 
 def _cells(row: Row) -> tuple[str, ...]:
     if row.value is None:
-        return row.benchmark, "-", "-", "-", row.threshold or "-", row.verdict
+        return row.title, "-", "-", "-", row.threshold or "-", row.verdict
     interval = f"{row.ci_lower:.4f} to {row.ci_upper:.4f}"
-    return row.benchmark, f"{row.value:.4f}", interval, str(row.n), row.threshold or "-", row.verdict
+    return row.title, f"{row.value:.4f}", interval, str(row.n), row.threshold or "-", row.verdict
 
 
 def _counts(row: Row) -> str:
