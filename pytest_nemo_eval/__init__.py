@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backends import Backend
+    from .benchmarks import Benchmark
     from .chat import Message, Request, Response, Usage
     from .client import Client
     from .config.options import EvalSettings, Serving
+    from .config.registry import Registry
     from .config.settings import DeploymentSettings, ExecutionSettings, Tier
     from .endpoint import Endpoint, Protocol, Secret
     from .errors import EvalError, GateFailure, GateInconclusive
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Backend": "backends",
+    "Benchmark": "benchmarks",
     "BenchmarkResult": "evaluation",
     "CallNext": "interceptors",
     "Client": "client",
@@ -44,6 +47,7 @@ _HOMES = {
     "MetricValue": "metrics",
     "Probe": "server",
     "Protocol": "endpoint",
+    "Registry": "config.registry",
     "Request": "chat",
     "Response": "chat",
     "Run": "runs",
@@ -64,6 +68,7 @@ _HOMES = {
 
 __all__ = [
     "Backend",
+    "Benchmark",
     "BenchmarkResult",
     "CallNext",
     "Client",
@@ -81,6 +86,7 @@ __all__ = [
     "MetricValue",
     "Probe",
     "Protocol",
+    "Registry",
     "Request",
     "Response",
     "Run",

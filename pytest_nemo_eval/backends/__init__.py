@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
+from ..config.registry import ADDED
 from ..errors import ConfigError
 from .base import Backend
 
@@ -27,10 +28,13 @@ def create_backend(name: str) -> Backend:
     Raises:
         ConfigError: no such backend, or none that starts a server.
     """
+    added = ADDED.load("backend", name)
+    if added is not None:
+        return cast(Backend, added())
     if name in PLANNED:
         raise ConfigError(f"the backend {name} is not available in this version (available: {', '.join(BACKENDS)})")
     if name not in BACKENDS:
-        near = difflib.get_close_matches(name, (*BACKENDS, *PLANNED), n=1)
+        near = difflib.get_close_matches(name, (*BACKENDS, *PLANNED, *ADDED.names("backend")), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BACKENDS)}"
         raise ConfigError(f"no backend that starts a server is called {name!r}; {hint}")
     module, _, attribute = BACKENDS[name].partition(":")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
+from ..config.registry import ADDED
 from ..errors import ConfigError
 from .base import Benchmark, Generation
 from .custom import custom_benchmark
@@ -47,9 +48,14 @@ def get_benchmark(name: str) -> Benchmark:
     Raises:
         ConfigError: no such benchmark.
     """
+    added = ADDED.load("benchmark", name)
+    if added is not None:
+        return cast(Benchmark, added)
     full_name = name if ":" in name else next((full for full in BENCHMARKS if full.startswith(f"{name}:")), name)
     if full_name not in BENCHMARKS:
-        near = difflib.get_close_matches(name, [*BENCHMARKS, *{full.partition(":")[0] for full in BENCHMARKS}], n=1)
+        near = difflib.get_close_matches(
+            name, [*BENCHMARKS, *ADDED.names("benchmark"), *{full.partition(":")[0] for full in BENCHMARKS}], n=1
+        )
         if is_planned(name):
             raise ConfigError(
                 f"the benchmark {name} is not available in this version (available: {', '.join(BENCHMARKS)})"
@@ -69,7 +75,7 @@ def list_benchmarks() -> list[str]:
 
 def is_planned(name: str) -> bool:
     """Whether a later version has this benchmark."""
-    return name.partition(":")[0] in PLANNED
+    return name.partition(":")[0] in PLANNED and ADDED.path("benchmark", name) is None
 
 
 __all__ = [

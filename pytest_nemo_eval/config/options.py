@@ -12,6 +12,7 @@ import msgspec
 from ..endpoint import REPLAY_SCHEME, Protocol, parse_url
 from ..errors import ConfigError
 from .models import BASELINE, Model
+from .registry import ADDED
 from .settings import DeploymentSettings, EndpointSettings, ExecutionSettings, Limit, SuiteSettings
 from .suite import key_variable, settings_of
 
@@ -106,12 +107,13 @@ def parse_backend(text: str) -> tuple[str | None, str | None]:
     first, colon, second = text.partition(":")
     if first == REPLAY and second:
         return "local", REPLAY
+    launchers, backends = (*LAUNCHERS, *ADDED.names("launcher")), (*BACKENDS, *ADDED.names("backend"))
     if colon:
-        _known(first, LAUNCHERS, "launcher")
-        _known(second, BACKENDS, "backend")
+        _known(first, launchers, "launcher")
+        _known(second, backends, "backend")
         return first, second
-    _known(first, BACKENDS + LAUNCHERS, "backend or launcher")
-    return (first, None) if first in LAUNCHERS else ("local", first)
+    _known(first, backends + launchers, "backend or launcher")
+    return (first, None) if first in launchers else ("local", first)
 
 
 def _known(name: str, names: tuple[str, ...], what: str) -> None:

@@ -43,6 +43,14 @@ class _Deployment:
     failure: str | None = None
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of starts; what they raise is an error of the start."""
+
+    before: Callable[[DeploymentSpec], None] = lambda spec: None
+    after: Callable[[DeploymentSpec, ServerAddress], None] = lambda spec, address: None
+
+
 class Broker:
     """Deploys at first use, lends to all, ends what no item needs any more, and at last everything. Thread-safe.
 
@@ -54,15 +62,22 @@ class Broker:
         report: shows a line to whoever waits.
         demand: which items there are.
         keep: leave servers up, for the sessions to come.
+        watch: is told of starts.
     """
 
     def __init__(
-        self, folder: Path, report: Callable[[str], None], demand: Demand | None = None, keep: bool = False
+        self,
+        folder: Path,
+        report: Callable[[str], None],
+        demand: Demand | None = None,
+        keep: bool = False,
+        watch: Watch = Watch(),
     ) -> None:
         self._folder = folder
         self._report = report
         self._demand = demand if demand is not None else Demand({})
         self._keep = keep
+        self._watch = watch
         self._up: list[_Deployment] = []
         self._lock = threading.Lock()
         self._deployments: dict[str, _Deployment] = {}
@@ -207,7 +222,10 @@ class Broker:
     def _start_or_fail(self, deployment: _Deployment) -> ServerAddress:
         self._make_room(deployment)
         try:
-            return self._start(deployment)
+            self._watch.before(deployment.spec)
+            address = self._start(deployment)
+            self._watch.after(deployment.spec, address)
+            return address
         except EvalError as error:
             deployment.failure = str(error)
             self._stop(deployment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -143,17 +143,23 @@ def names_of(item: str, benchmark: Benchmark) -> tuple[str, ...]:
 
 
 def plan(
-    item: str, task: TaskSettings, settings: EvalSettings, gates: Iterable[Gate] = (), rules: Rules = Rules()
+    item: str,
+    task: TaskSettings,
+    settings: EvalSettings,
+    gates: Iterable[Gate] = (),
+    rules: Rules = Rules(),
+    change: Callable[[Sample], Sample] | None = None,
 ) -> Job:
     """Load what a task needs, baselines too.
 
     Args:
         gates: further ones, beside those of the task and of a policy.
+        change: what becomes of each sample and worked example.
 
     Raises:
         ConfigError, DatasetError: what is wrong with the task or its data.
     """
-    benchmark = find_benchmark(task)
+    benchmark = _changed(find_benchmark(task), change)
     source = data_source(task, benchmark, settings)
     limit = settings.limit if settings.limit is not None else task.params.limit_samples
     samples = load_samples(source.rows(), benchmark.make_sample, task.dataset.fields, task.subsets, limit)
@@ -181,6 +187,13 @@ def plan(
         interval=task.interval,
         rules=rules,
     )
+
+
+def _changed(benchmark: Benchmark, change: Callable[[Sample], Sample] | None) -> Benchmark:
+    if change is None:
+        return benchmark
+    make = benchmark.make_sample
+    return replace(benchmark, make_sample=lambda row, number: change(make(row, number)))
 
 
 def _fewshot(

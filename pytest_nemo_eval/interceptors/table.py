@@ -8,6 +8,7 @@ from typing import cast
 
 from ..chat import Json
 from ..config.loading import find_named, make_named, read_keys
+from ..config.registry import ADDED
 from ..errors import ConfigError
 from .base import Interceptor
 
@@ -52,7 +53,7 @@ def create_interceptor(name: str, config: Mapping[str, Json]) -> Interceptor:
     """
     if name in NOT_HERE:
         raise ConfigError(f"the interceptor {name} {NOT_HERE[name]}")
-    if name in BUILT_IN:
+    if name in BUILT_IN and ADDED.path(_KIND, name) is None:
         home, kind = import_module(f".{name}", __package__), BUILT_IN[name]
         return cast(Interceptor, getattr(home, kind)(read_keys(_KIND, name, getattr(home, f"{kind}Config"), config)))
     found = find_named(_KIND, name, GROUP, BUILT_IN)

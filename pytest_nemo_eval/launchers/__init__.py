@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
+from ..config.registry import ADDED
 from ..config.settings import ExecutionSettings
 from ..errors import ConfigError
 from .base import Launcher, Server
@@ -24,12 +25,15 @@ def create_launcher(name: str, settings: ExecutionSettings) -> Launcher:
     Raises:
         ConfigError: no such launcher in this version.
     """
+    added = ADDED.load("launcher", name)
+    if added is not None:
+        return cast(Launcher, added())
     if name in LAUNCHERS:
         module, _, attribute = LAUNCHERS[name].partition(":")
         return cast(Launcher, getattr(import_module(f".{module}", __name__), attribute)())
     if name in PLANNED:
         raise ConfigError(f"the launcher {name} is not available in this version (available: {', '.join(LAUNCHERS)})")
-    near = difflib.get_close_matches(name, (*LAUNCHERS, *PLANNED), n=1)
+    near = difflib.get_close_matches(name, (*LAUNCHERS, *PLANNED, *ADDED.names("launcher")), n=1)
     raise ConfigError(f"no launcher is called {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from . import html, options, rootdir
+from . import extending, hookspecs, html, options, rootdir
 from .fixtures import (
     NAMES,
     eval_backend,
@@ -59,7 +59,13 @@ def pytest_load_initial_conftests(
     return result
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if config.hook.pytest_nemo_eval_register.get_hookimpls():
+        extending.register_names(config)
     config.addinivalue_line("markers", f"{MARK}: an evaluation of a language model (set by pytest-nemo-eval itself)")
     if config.stash.get(TAKEN, None) and not hasattr(config, "workerinput"):
         _warn_of_taken_flags(config)

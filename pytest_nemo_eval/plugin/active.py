@@ -14,6 +14,7 @@ from .ahead import Ahead
 from .announce import Announcer
 from .controller import WORKERINPUT, new_session_name
 from .evaluator import Evaluator, Worker
+from .extending import watch
 from .html import TABLE
 from .judge import Judge
 from .meeting import MeetingLender, MeetingPoint
@@ -39,7 +40,7 @@ def activate(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         return
     folder = output_folder(config, settings, new_session_name())
     demand = Demand({} if settings.keep_deployment else groups(items, settings))
-    broker = Broker(folder / "servers", announcer.line, demand, settings.keep_deployment)
+    broker = Broker(folder / "servers", announcer.line, demand, settings.keep_deployment, watch(config))
     session = EvalSession(settings, broker, folder, announcer)
     config.stash[SESSION] = session
     session.ahead = Ahead(session)
@@ -58,7 +59,7 @@ def activate_controller(config: pytest.Config, folder: Path, name: str) -> Judge
     meeting = MeetingPoint(folder)
     each = config.getoption("dist") == "each"  # every worker runs every item: none is over with its first run
     demand = Demand({} if each or settings.keep_deployment else meeting.groups())
-    broker = Broker(output / "servers", Announcer(config).line, demand, settings.keep_deployment)
+    broker = Broker(output / "servers", Announcer(config).line, demand, settings.keep_deployment, watch(config))
     server = BrokerServer(broker)
     meeting.publish(server)
     config.pluginmanager.register(Turns(broker), "nemo_eval_turns")

@@ -123,4 +123,6 @@ def _is_decided_later(item: pytest.Item) -> bool:
     plugins = [call.plugin for hook in DECIDING_HOOKS for call in getattr(item.ihook, hook).get_hookimpls()]
     modules = [plugin for plugin in plugins if isinstance(plugin, ModuleType)]
     installed = [plugin for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()]
+    if item.ihook.pytest_nemo_eval_before_benchmark.get_hookimpls():
+        return True
     return any(not module.__name__.startswith("_pytest.") and module not in installed for module in modules)

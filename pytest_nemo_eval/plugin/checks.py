@@ -18,6 +18,7 @@ from ..config.cells import Cell, expand_cells
 from ..config.document import Document, KeyPath
 from ..config.models import models_of_file
 from ..config.options import EvalSettings, resolve_serving
+from ..config.registry import ADDED
 from ..config.settings import SuiteSettings, TaskSettings
 from ..errors import ConfigError, EvalError
 from ..evaluation import Rules, data_source, find_benchmark, gate_settings, names_of
@@ -110,8 +111,8 @@ def _check_tags(task: TaskSettings) -> None:
 
 def check_names(suite: SuiteSettings, document: Document, config: pytest.Config) -> None:
     """What serves and where must be known, unless the user's own fixture makes it: that may take any name."""
-    backends = (*backend_tables.BACKENDS, *backend_tables.PLANNED, "hosted")
-    launchers = (*launcher_tables.LAUNCHERS, *launcher_tables.PLANNED)
+    backends = (*backend_tables.BACKENDS, *backend_tables.PLANNED, *ADDED.names("backend"), "hosted")
+    launchers = (*launcher_tables.LAUNCHERS, *launcher_tables.PLANNED, *ADDED.names("launcher"))
     for section, key, name, known, fixture in (
         ("deployment", "type", suite.deployment and suite.deployment.type, backends, "eval_backend"),
         ("execution", "backend", suite.execution and suite.execution.backend, launchers, "eval_launcher"),

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from ..errors import EvalError
+from ..evaluation import BenchmarkResult
 from .fixtures import NAMES
 from .outcome import EVALUATED, mark_report
 from .plain import plain
+from .runner import judge
 from .state import EvalSession
 
 
@@ -38,6 +40,11 @@ class Evaluator:
         if asked or (call.excinfo is not None and isinstance(call.excinfo.value, EvalError)):
             mark_report(item, call, report)
         return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_nemo_eval_judge(self, result: BenchmarkResult) -> None:
+        __tracebackhide__ = True
+        judge(result)
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
         from ..evaluation import MeasuredFloat, headline

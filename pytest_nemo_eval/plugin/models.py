@@ -15,6 +15,7 @@ from ..config.settings import TaskSettings
 from ..errors import EvaluationError
 from ..evaluation import BenchmarkResult, Job, Place, Rules, plan
 from ..gates import Gate
+from .extending import changing
 from .state import EvalSession
 
 FIXTURE = "eval_model"
@@ -63,7 +64,8 @@ def plan_item(
     """
     if is_baseline(item):
         task = msgspec.structs.replace(task, gates={})
-        return plan(item.nodeid, task, settings, (), Rules(saved=rules.saved, folder=rules.folder))
+        rules = Rules(saved=rules.saved, folder=rules.folder)
+        return plan(item.nodeid, task, settings, (), rules, changing(item, task))
     if rules.awaited:
         measured = session.measured.get(_key(item, task))
         if measured is None:
@@ -73,7 +75,7 @@ def plan_item(
                 "together)"
             )
         rules = replace(rules, baseline=Place(str(measured), Path(), BASELINE), awaited=False)
-    return plan(item.nodeid, task, settings, gates, rules)
+    return plan(item.nodeid, task, settings, gates, rules, changing(item, task))
 
 
 def note_measured(item: pytest.Item, task: TaskSettings, result: BenchmarkResult, session: EvalSession) -> None:

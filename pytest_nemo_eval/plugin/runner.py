@@ -35,6 +35,7 @@ from ..runs import save_baseline
 from ..runs.find import RERUN
 from .asking import Waiter, begin
 from .chains import default_hooks
+from .extending import said_of
 from .models import is_baseline, note_measured, plan_item
 from .outcome import EVALUATED, Evaluated
 from .rules import RULES, rules_of
@@ -112,14 +113,19 @@ class BenchmarkRunner:
             refuse_reruns(item)
             settings = self._request.getfixturevalue("eval_settings")
             hooks = default_hooks(settings, item.stash.get(SUITE, None))
+            with said_of("pytest_nemo_eval_before_benchmark"):
+                item.ihook.pytest_nemo_eval_before_benchmark(item=item, task=task)
             result = self._evaluate(task, gates, settings)
             evaluated.append(Evaluated(result=result))
             for metric, value in result.metrics.items():
                 item.user_properties.append((f"{task.name}.{metric}", float(value.value)))
+            with said_of("pytest_nemo_eval_after_benchmark"):
+                item.ihook.pytest_nemo_eval_after_benchmark(item=item, task=task, result=result)
             problem = run_hooks(hooks, result.folder)
             if problem is not None:
                 result.notes = (*result.notes, str(problem))
-            judge(result)  # a missed gate stays one, whatever became of the hooks
+            with said_of("pytest_nemo_eval_judge"):  # a missed gate stays one, whatever became of the hooks
+                item.ihook.pytest_nemo_eval_judge(item=item, result=result)
             if problem is not None:
                 raise problem
         except GateFailure:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..chat import Json
 from ..config.loading import find_named, make_named, read_keys
+from ..config.registry import ADDED
 from ..errors import ConfigError, EvalError
 
 Hook = Callable[[Path], None]
@@ -32,7 +33,7 @@ def create_hook(name: str, config: Mapping[str, Json]) -> Hook:
     Raises:
         ConfigError: there is none, its keys are not as it wants them, or it cannot be called.
     """
-    if name in BUILT_IN:
+    if name in BUILT_IN and ADDED.path("post_eval_hook", name) is None:
         module, kind = BUILT_IN[name]
         home: Any = import_module(f".{module}", __package__)
         hook: Hook = getattr(home, kind)(read_keys(_KIND, name, getattr(home, f"{kind}Config"), config))

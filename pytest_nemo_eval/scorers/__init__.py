@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
+from ..config.registry import ADDED
 from ..errors import ConfigError
 from .base import Scorer
 
@@ -28,6 +29,11 @@ def create_scorer(name: str) -> Scorer:
     Raises:
         ConfigError: no such scorer.
     """
+    added = ADDED.path("scorer", name)
+    if added is not None:
+        from .function import load_function
+
+        return load_function(added)
     if name in SCORERS:
         module, _, attribute = SCORERS[name].partition(":")
         return cast(Scorer, getattr(import_module(f".{module}", __name__), attribute))
@@ -35,8 +41,9 @@ def create_scorer(name: str) -> Scorer:
         from .function import load_function
 
         return load_function(name)
-    near = difflib.get_close_matches(name, SCORERS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SCORERS)}, and MODULE:FUNCTION"
+    known = [*SCORERS, *ADDED.names("scorer")]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}, and MODULE:FUNCTION"
     raise ConfigError(f"no scorer is called {name!r}; {hint}")
 
 

@@ -36,7 +36,7 @@ def test_all_options_are_one_group_in_help(pytester: pytest.Pytester) -> None:
     for option in OPTIONS:
         assert (option.flag if option.switch else f"{option.flag}=") in group
         assert f"(also{option.alias})" in unwrapped or not option.alias
-    assert len(OPTIONS) == 25
+    assert len(OPTIONS) == 28
 
 
 @pytest.mark.parametrize("form", [0, 1], ids=["equals", "space"])
