@@ -2,7 +2,8 @@
 
 Run as ``python servers.py [serve MODEL] --port N [--fail TEXT] [--slow SECONDS] [--ignore-term] [--grandchild] [...]``;
 ``write_vllm`` puts it on a PATH as ``vllm``. ``--die-at N`` ends it at its Nth question in its first ``--lives``
-lives. ``TEST_SERVER_STARTS`` and ``TEST_SERVER_ASKED`` name files for the pids of all lives and for the questions.
+lives. ``TEST_SERVER_ARGUMENTS`` holds further arguments, for backends that take no flags but their own;
+``TEST_SERVER_STARTS`` and ``TEST_SERVER_ASKED`` name files for the pids of all lives and for the questions.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def count_of_starts() -> int:
 
 
 def main() -> None:
+    sys.argv += os.environ.get("TEST_SERVER_ARGUMENTS", "").split()
     if record := os.environ.get("TEST_SERVER_STARTS"):
         with open(record, "a") as file:
             file.write(f"{os.getpid()}\n")
@@ -99,8 +101,13 @@ def main() -> None:
 
 def write_vllm(folder: Path) -> Path:
     """An executable ``vllm`` that is this server; returns the folder, for PATH."""
+    return write_program(folder, "vllm")
+
+
+def write_program(folder: Path, name: str) -> Path:
+    """The same by another name, such as ``python``: whatever that is to run, it runs this server."""
     folder.mkdir(exist_ok=True)
-    program = folder / "vllm"
+    program = folder / name
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return folder
