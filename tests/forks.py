@@ -7,6 +7,7 @@ an interpreter that starts from nothing takes more than twice the time.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -70,4 +71,5 @@ def _save_coverage() -> None:
     current = measuring.Coverage.current() if measuring is not None else None
     if current is not None:
         current.stop()
-        current.save()
+        with contextlib.suppress(Exception):  # of a session that may write no large file, say
+            current.save()
