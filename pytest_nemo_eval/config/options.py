@@ -133,6 +133,12 @@ def check_settings(settings: EvalSettings) -> None:
         check_settings(model.in_settings(settings))
     if settings.baseline and has_baseline_model(settings):
         raise ConfigError("--eval-baseline names a baseline, and --baseline-model-... measures one: give one of them")
+    hosts = {urlsplit(model.url).hostname or "" for model in settings.models if model.url}
+    if settings.api_key_env and len(hosts) > 1:
+        raise ConfigError(
+            f"--api-key-env names one key, which would be sent to {' and '.join(sorted(hosts))}: leave it out where known "
+            "hosts find theirs, or name the endpoints in suite files, each with its api_key"
+        )
     launcher, backend = parse_backend(settings.backend) if settings.backend else (None, None)
     if settings.model_path and settings.model_url:
         raise ConfigError("--model-path deploys a model and --model-url takes one that is served: give one of them")

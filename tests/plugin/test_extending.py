@@ -10,7 +10,7 @@ from pytest_nemo_eval.config.registry import KINDS, Registry
 from pytest_nemo_eval.errors import ConfigError
 from pytest_nemo_eval.plugin import hookspecs
 from tests.fake_endpoint import serving
-from tests.plugin.modes import EVERY_MODE
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, task, write_suite, write_sums
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ evaluation:
 """
 
 
-@EVERY_MODE
+@MODES
 def test_the_example_plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mode: tuple[str, ...]) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("EXAMPLE_NOTES", str(pytester.path / "notes"))

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_nemo_eval.runs.reader import read_record
 from tests.fake_endpoint import FakeEndpoint, serving
-from tests.plugin.modes import EVERY_MODE, MODES
+from tests.plugin.modes import MODES
 from tests.plugin.suites import right_up_to, runs, task, write_suite, write_sums
 from tests.servers import write_vllm
 
@@ -93,7 +93,7 @@ def test_tests_in_python_and_what_they_see(pytester: pytest.Pytester) -> None:
     assert "test_it[3-@a]" in text
 
 
-@EVERY_MODE
+@MODES
 def test_paths_are_deployed_once_each(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mode: tuple[str, ...]
 ) -> None:
@@ -115,7 +115,7 @@ def test_paths_are_deployed_once_each(
     assert outcomes(one) == {"sums": "MEASURED", "again": "MEASURED"}
 
 
-@EVERY_MODE
+@MODES
 @pytest.mark.parametrize(("right", "code"), [(180, 0), (140, 1)])
 def test_a_baseline_model(pytester: pytest.Pytester, mode: tuple[str, ...], right: int, code: int) -> None:
     more = "      gates: {accuracy: {max_drop: 0.04, min: 0.6}}\n"
@@ -225,6 +225,7 @@ def test_the_next_run_resumes_each(pytester: pytest.Pytester) -> None:
         ),
         (("--model-path=a", "--baseline-model-path=b", "--baseline-model-url=http://x"), "two baselines"),
         (("--model-path=a", "--baseline-model-path=b", "--eval-baseline=old"), "give one of them"),
+        (("--model-url=http://x", "--baseline-model-url=http://y", "--api-key-env=K"), "would be sent to x and y"),
         (("--model-path=baseline", "--baseline-model-path=b"), "beside baseline, which means another"),
         (
             ("--model-url=http://x", "--baseline-model-url=http://y", "--max-model-len=9"),
