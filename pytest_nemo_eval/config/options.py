@@ -136,8 +136,8 @@ def check_settings(settings: EvalSettings) -> None:
     hosts = {urlsplit(model.url).hostname or "" for model in settings.models if model.url}
     if settings.api_key_env and len(hosts) > 1:
         raise ConfigError(
-            f"--api-key-env names one key, which would be sent to {' and '.join(sorted(hosts))}: leave it out where known "
-            "hosts find theirs, or name the endpoints in suite files, each with its api_key"
+            f"--api-key-env names one key, which would be sent to {' and '.join(sorted(hosts))}: leave it out where "
+            "known hosts find theirs, or name the endpoints in suite files, each with its api_key"
         )
     launcher, backend = parse_backend(settings.backend) if settings.backend else (None, None)
     if settings.model_path and settings.model_url:
