@@ -31,6 +31,10 @@ HINTS = (
         text="CUDA out of memory", advice="lower --max-model-len or deployment.gpu_memory_utilization, or use more GPUs"
     ),
     LogHint(
+        text="less than desired",
+        advice="not enough free memory: lower deployment.gpu_memory_utilization, or end what else runs",
+    ),
+    LogHint(
         text="less than requested",
         advice="not enough free memory: lower deployment.gpu_memory_utilization, or end what else runs",
     ),

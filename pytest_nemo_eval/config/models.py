@@ -27,7 +27,7 @@ CANDIDATE = "candidate"
 _PATH: KeyPath = ("deployment", "model_path")
 _URL: KeyPath = ("target", "api_endpoint", "url")
 _ID: KeyPath = ("target", "api_endpoint", "model_id")
-_LABEL = re.compile(r"-?@([^\[\]@]+)(?=\]$)")
+_LABEL = re.compile(r"-?@[^\[\]@]+\]$")
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +44,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     id: str | None = None
     of_file: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What it is called in words."""
+        return self.path or self.id or self.label
 
     def in_settings(self, settings: EvalSettings) -> EvalSettings:
         """What the command line asks for of this model."""
@@ -76,15 +81,22 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(suite, target=msgspec.structs.replace(suite.target, api_endpoint=endpoint))
 
 
-def label_of(item: str) -> str:
-    """The model's label in an item's id; "" where there is none."""
-    found = _LABEL.search(item)
-    return found[1] if found else ""
+def is_of(item: str, label: str) -> bool:
+    """Whether an item's id may be one of the model with this label."""
+    return item.endswith((f"[@{label}]", f"-@{label}]"))
 
 
-def without_model(item: str) -> str:
-    """An item's id as it would be with one model alone: ``gsm8k`` of ``gsm8k[@base-7b]``."""
-    return _LABEL.sub("", item).removesuffix("[]")
+def without_model(item: str, label: str) -> str:
+    """The id of an item of the model with this label, as it would be with one model alone."""
+    if not label or not is_of(item, label):
+        return item
+    head = item.removesuffix(f"@{label}]")
+    return head.removesuffix("[") if head.endswith("[") else f"{head.removesuffix('-')}]"
+
+
+def without_label(item: str) -> str:
+    """An item's id without what may be a model's label, where the models are not known."""
+    return _LABEL.sub("]", item).removesuffix("[]")
 
 
 def list_models(paths: Sequence[str], urls: Sequence[str], ids: Sequence[str], of_file: bool = False) -> list[Model]:
@@ -111,7 +123,7 @@ def list_models(paths: Sequence[str], urls: Sequence[str], ids: Sequence[str], o
     count = max(len(urls), len(ids))
     all_urls: Sequence[str | None] = [urls[0]] * count if len(urls) == 1 else urls or [None] * count
     all_ids: Sequence[str | None] = [ids[0] if ids else None] * count if len(ids) < 2 else ids
-    by_id = len(ids) > 1 or not urls
+    by_id = len(set(ids)) > 1 or not urls
     names = [PurePosixPath(name).parts for name in ids] if by_id else [_place_of(url) for url in urls]
     labels = _distinct(names)
     return [
@@ -142,8 +154,7 @@ def _distinct(names: Sequence[tuple[str, ...]]) -> list[str]:
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled:
         raise ConfigError(f"the model {'/'.join(doubled)} is given twice")
-    told = ", ".join("/".join(name) for name in names)
-    raise ConfigError(f"the models {told} have no names to tell them apart by, beside {BASELINE}, which means another")
+    return [f"model-{number}" for number in range(1, len(names) + 1)]
 
 
 Lists = Mapping["KeyPath", list[str]]
@@ -179,6 +190,12 @@ def take_models(values: dict[str, Json], document: Document) -> tuple[Model, ...
     if not lists:
         return ()
     hosted = _PATH not in lists
+    section = values.get("deployment")
+    if hosted and isinstance(section, dict) and section.get("type") != "hosted":
+        raise ConfigError(
+            f"{document.place(next(iter(lists)))}: a deployment serves one model, whatever target lists: list "
+            "deployment.model_path, or leave the deployment out"
+        )
     urls = _texts(values, _URL, lists) if hosted else ()
     ids = _texts(values, _ID, lists) if hosted else ()
     try:
@@ -230,6 +247,7 @@ def models_of_session(
 
 def models_of_file(settings: EvalSettings, listed: tuple[Model, ...]) -> tuple[Model, ...]:
     """The models that each benchmark of a file is asked of: the command line over the file's own."""
-    if settings.model_path or settings.model_url or settings.model_id or not listed:
+    named = settings.model_id and any(one.id for one in listed)
+    if settings.model_path or settings.model_url or named or not listed:
         return settings.models
     return (*(one for one in settings.models if one.label == BASELINE), *listed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -133,12 +133,9 @@ def check_settings(settings: EvalSettings) -> None:
         check_settings(model.in_settings(settings))
     if settings.baseline and has_baseline_model(settings):
         raise ConfigError("--eval-baseline names a baseline, and --baseline-model-... measures one: give one of them")
-    hosts = {urlsplit(model.url).hostname or "" for model in settings.models if model.url}
-    if settings.api_key_env and len(hosts) > 1:
-        raise ConfigError(
-            f"--api-key-env names one key, which would be sent to {' and '.join(sorted(hosts))}: leave it out where "
-            "known hosts find theirs, or name the endpoints in suite files, each with its api_key"
-        )
+    if settings.save_baseline and settings.models:
+        raise ConfigError("--eval-save-baseline saves the Runs of one model: evaluate the one that is to be it alone")
+    check_keys([resolve_serving(model.in_settings(settings), None) for model in settings.models if model.url])
     launcher, backend = parse_backend(settings.backend) if settings.backend else (None, None)
     if settings.model_path and settings.model_url:
         raise ConfigError("--model-path deploys a model and --model-url takes one that is served: give one of them")
@@ -151,6 +148,24 @@ def check_settings(settings: EvalSettings) -> None:
     if isinstance(settings.limit, float) and not 0 < settings.limit < 1:
         raise ConfigError("--eval-limit is a count of samples, or a fraction between 0 and 1")
     settings_of(settings.overrides)
+
+
+def check_keys(servings: Sequence[Serving]) -> None:
+    """What the models of one file, or of the command line, are served by.
+
+    Raises:
+        ConfigError: a key would go to several hosts, of which only one is likely to be its own.
+    """
+    hosts: dict[str, set[str]] = {}
+    for serving in servings:
+        if serving.key_variable and serving.url:
+            hosts.setdefault(serving.key_variable, set()).add(urlsplit(serving.url).hostname or "")
+    for variable, found in hosts.items():
+        if len(found) > 1:
+            raise ConfigError(
+                f"the key in {variable} would be sent to {' and '.join(sorted(found))}: known hosts find theirs "
+                "without --api-key-env and api_key; else give each endpoint a suite file, with its own api_key"
+            )
 
 
 def has_baseline_model(settings: EvalSettings) -> bool:

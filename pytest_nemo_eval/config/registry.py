@@ -36,6 +36,10 @@ class Registry:
         if self._paths.setdefault((kind, name), path) != path:
             raise ConfigError(f"the {kind} {name} is added twice: as {self._paths[kind, name]}, and as {path}")
 
+    def clear(self) -> None:
+        """Forget all of it: a second session of one process has plugins of its own."""
+        self._paths.clear()
+
     def names(self, kind: str) -> list[str]:
         """What was added."""
         return [name for other, name in self._paths if other == kind]

@@ -97,6 +97,10 @@ def settings_of(overrides: Sequence[str]) -> SuiteSettings:
             apply_override(values, override)
     _spell_out(values)
     document = Document(Path("the command line"), values, {})
+    if set_aside(values, document):
+        raise ConfigError(
+            "a list of models stands in a suite file; here, give --model-path, --model-url, --model-id each"
+        )
     _expand_sections(values, document)
     settings = convert_values(values, document, SuiteSettings)
     _refuse_literal_key(settings, document)

@@ -39,6 +39,7 @@ class Rules:
         saved: the folder of saved baselines.
         folder: relative paths of gates are taken from here.
         awaited: the baseline is a model that the session measures first.
+        model: the label of one of several models, which the item's id ends in.
     """
 
     policy: PolicySettings | None = None
@@ -46,6 +47,7 @@ class Rules:
     saved: Path = Path("eval-baselines")
     folder: Path = Path()
     awaited: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True)

@@ -130,15 +130,15 @@ def wanted_of(item: str, benchmark: Benchmark, data_fingerprint: str) -> Wanted:
     return Wanted(
         benchmark=benchmark.name,
         variant=benchmark.variant,
-        item=without_model(item).rpartition("::")[2],
+        item=item.rpartition("::")[2],
         scorer=benchmark.scorer.name,
         data_fingerprint=data_fingerprint,
     )
 
 
-def names_of(item: str, benchmark: Benchmark) -> tuple[str, ...]:
-    """What a policy may call a benchmark, the most particular name first."""
-    tail = without_model(item).rpartition("::")[2]
+def names_of(item: str, benchmark: Benchmark, model: str = "") -> tuple[str, ...]:
+    """What a policy may call a benchmark, whichever model it is asked of; the most particular name first."""
+    tail = without_model(item, model).rpartition("::")[2]
     return tail, tail.partition("[")[0], benchmark.full_name, benchmark.name
 
 
@@ -166,7 +166,7 @@ def plan(
     shots, num_fewshot = _fewshot(task, benchmark, source, samples)
     params = task.params
     digest = fingerprint(samples)
-    gated = gating(task, names_of(item, benchmark), wanted_of(item, benchmark, digest), rules)
+    gated = gating(task, names_of(item, benchmark, rules.model), wanted_of(item, benchmark, digest), rules)
     return Job(
         item=item,
         benchmark=benchmark,

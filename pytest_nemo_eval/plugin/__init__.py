@@ -121,14 +121,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(MARK)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # --ff has its say in a wrapper too
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
+    result = yield
     asks = options.TASKS_READ in config.stash or any(EVALUATION in item.stash for item in items)
     settings = options.read_settings(config) if asks else None
     if settings is not None and (settings.models or options.TASKS_READ in config.stash):  # else it is one deployment
         from .turns import sort_by_deployment
 
         sort_by_deployment(items, settings)
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist must have spoken before xdist says that it has collected
@@ -147,7 +149,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    if not options.names_a_baseline_model(config) or config.getoption("dist") not in ("load", "worksteal"):
+    if not options.names_a_baseline_model(config) or config.getoption("dist") in ("each", "loadscope", "loadfile"):
         return None
     from .scheduling import ByBenchmark
 

@@ -17,7 +17,7 @@ from ..benchmarks import is_planned
 from ..config.cells import Cell, expand_cells
 from ..config.document import Document, KeyPath
 from ..config.models import models_of_file
-from ..config.options import EvalSettings, resolve_serving
+from ..config.options import EvalSettings, check_keys, resolve_serving
 from ..config.registry import ADDED
 from ..config.settings import SuiteSettings, TaskSettings
 from ..errors import ConfigError, EvalError
@@ -87,10 +87,10 @@ class Checks:
         ):
             try:
                 models = models_of_file(self.settings, self.document.models)
-                for settings, file in [(one.in_settings(self.settings), one.in_suite(suite)) for one in models] or [
-                    (self.settings, suite)
-                ]:
-                    resolve_serving(settings, file)
+                asked = [(one.in_settings(self.settings), one.in_suite(suite)) for one in models]
+                check_keys([resolve_serving(settings, file) for settings, file in asked or [(self.settings, suite)]])
+                if models and self.settings.save_baseline:
+                    raise ConfigError("--eval-save-baseline saves the Runs of one model, and this file lists several")
             except ConfigError as error:
                 raise ConfigError(f"{self.document.path}: {error}") from None
 

@@ -25,6 +25,7 @@ def register_names(config: pytest.Config) -> None:
     """
     from ..config.registry import ADDED
 
+    config.add_cleanup(ADDED.clear)
     try:
         config.hook.pytest_nemo_eval_register(registry=ADDED)
     except ConfigError as error:
@@ -36,11 +37,16 @@ def changing(item: pytest.Item, task: TaskSettings) -> Callable[[Sample], Sample
     hook = item.ihook.pytest_nemo_eval_sample
     if not hook.get_hookimpls():
         return None
+    from ..samples import Sample
 
     def change(sample: Sample) -> Sample:
         with said_of("pytest_nemo_eval_sample"):
-            found: Sample | None = hook(item=item, task=task, sample=sample)
-        return sample if found is None else found
+            found: object = hook(item=item, task=task, sample=sample)
+        if found is None:
+            return sample
+        if not isinstance(found, Sample):
+            raise EvalError(f"the hook pytest_nemo_eval_sample gave {found!r}, which is no Sample")
+        return found
 
     return change
 

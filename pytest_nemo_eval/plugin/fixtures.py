@@ -47,6 +47,13 @@ def eval_settings(pytestconfig: pytest.Config, eval_model: Model | None) -> Eval
     from .state import session_of
 
     settings = session_of(pytestconfig).settings
+    if settings.models and eval_model is None:
+        from ..errors import ConfigError
+
+        raise ConfigError(
+            "there are several models, and a test that pytest cannot parametrize (unittest, getfixturevalue): name a "
+            "fixture of pytest-nemo-eval among the arguments of a test function"
+        )
     return settings if eval_model is None else eval_model.in_settings(settings)
 
 

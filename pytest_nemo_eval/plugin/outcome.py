@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from ..config.models import label_of
-from ..errors import EvalError, GateFailure, GateInconclusive
+from ..errors import EvalError, EvaluationError, GateFailure, GateInconclusive
 from ..evaluation import BenchmarkResult, Judgement, broken_setup, explain
 from ..gates import Verdict
 from ..report import Row, row_of
-from .models import is_baseline
+from .models import is_baseline, label_of
 from .rules import RULES, SessionRules
 
 
@@ -57,11 +56,16 @@ class Kind(str, enum.Enum):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What travels with a report."""
+    """What travels with a report.
+
+    Attributes:
+        model: the label of one of several models.
+    """
 
     kind: Kind
     rows: tuple[Row, ...] = ()
     rules: tuple[SessionRules, ...] = ()
+    model: str = ""
 
 
 def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -70,9 +74,8 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     evaluated = item.stash.get(EVALUATED, [])
     if call.when == "call" and not isinstance(error, EvalError | GateFailure) and not report.skipped:
         error = _broken_setup(evaluated) or error
-    if is_baseline(item) and isinstance(error, AssertionError | GateFailure):
-        error = None
-        _only_measure(report)
+    if is_baseline(item) and call.when == "call" and report.failed and not isinstance(error, EvalError):
+        error = _only_measure(report, evaluated)
     if isinstance(error, EvalError):
         _make_error(item, error, report)
     if call.when != "call" and not report.failed and not report.skipped:
@@ -81,10 +84,10 @@ def mark_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     kind = _kind(report, error, rows, item)
     if kind in (Kind.FAILED, Kind.INCONCLUSIVE) and not isinstance(error, GateFailure):
         _add_sections(item, report)
-    label = label_of(item.nodeid)
+    label = label_of(item)
     rows = tuple(msgspec.structs.replace(row, verdict=_verdict(row, kind, item), model=label) for row in rows)
     _, rules = item.stash.get(RULES, (None, ()))
-    setattr(report, ATTRIBUTE, msgspec.json.encode(Outcome(kind, rows, rules)).decode())
+    setattr(report, ATTRIBUTE, msgspec.json.encode(Outcome(kind, rows, rules, label)).decode())
 
 
 def _make_error(item: pytest.Item, error: EvalError, report: pytest.TestReport) -> None:
@@ -96,11 +99,14 @@ def _make_error(item: pytest.Item, error: EvalError, report: pytest.TestReport) 
         report.longrepr = f"{type(error).__name__}: {error}"
 
 
-def _only_measure(report: pytest.TestReport) -> None:
-    """A test's asserts are for the models that are held against the baseline."""
+def _only_measure(report: pytest.TestReport, evaluated: Sequence[Evaluated]) -> EvalError | None:
+    """What a test asks is for the models that are held against the baseline, once that is measured."""
+    if not any(one.result for one in evaluated):
+        return EvaluationError(f"the test failed before the baseline model was measured: {report.longrepr}")
     report.sections.append(("the baseline model is measured and not judged", str(report.longrepr)))
     report.outcome = "passed"
     report.longrepr = None
+    return None
 
 
 def _broken_setup(evaluated: Sequence[Evaluated]) -> EvalError | None:
@@ -143,7 +149,7 @@ def _kind(report: pytest.TestReport, error: BaseException | None, rows: tuple[Ro
         if report.when != "call":
             return Kind.INFRASTRUCTURE
         return Kind.INCONCLUSIVE if _undecided(item, error) else Kind.FAILED
-    if is_baseline(item):
+    if is_baseline(item) and rows:
         return Kind.MEASURED
     verdicts = {row.verdict for row in rows}
     if verdicts and verdicts <= {"advisory"}:

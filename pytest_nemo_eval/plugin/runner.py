@@ -36,7 +36,7 @@ from ..runs.find import RERUN
 from .asking import Waiter, begin
 from .chains import default_hooks
 from .extending import said_of
-from .models import is_baseline, note_measured, plan_item
+from .models import check_endpoint, note_measured, plan_item
 from .outcome import EVALUATED, Evaluated
 from .rules import RULES, rules_of
 from .state import EvalSession
@@ -124,8 +124,12 @@ class BenchmarkRunner:
             problem = run_hooks(hooks, result.folder)
             if problem is not None:
                 result.notes = (*result.notes, str(problem))
-            with said_of("pytest_nemo_eval_judge"):  # a missed gate stays one, whatever became of the hooks
-                item.ihook.pytest_nemo_eval_judge(item=item, result=result)
+            try:
+                with said_of("pytest_nemo_eval_judge"):
+                    item.ihook.pytest_nemo_eval_judge(item=item, result=result)
+            except EvalError:
+                judge(result)  # a missed gate stays one, whatever became of the hooks
+                raise
             if problem is not None:
                 raise problem
         except GateFailure:
@@ -149,19 +153,20 @@ class BenchmarkRunner:
         if settings.show_chain:
             names = [name_of(interceptor) for interceptor in execution.client.interceptors]
             result.notes = (*result.notes, f"chain: {' -> '.join([*names, 'endpoint'])}")
-        note_measured(self._request.node, task, result, self._session)
+        note_measured(self._request.node, result, self._session)
         if result.partial:
             return result
         if settings.aa:
             again = self._begin(replace(job, gating=Gating(())), folder / RERUN, anew=True)
             note_rerun(result, self._finish(again))
-        if settings.save_baseline and not is_baseline(self._request.node):
+        if settings.save_baseline:
             saved = save_baseline(folder, job.rules.saved, settings.save_baseline)
             result.notes = (*result.notes, f"saved as the baseline {settings.save_baseline}: {saved}")
         return result
 
     def _begin(self, job: Job, folder: Path, anew: bool = False) -> Execution:
         client: Client = self._request.getfixturevalue("eval_client")
+        check_endpoint(self._request.node, client.endpoint, self._session)
         return begin(self._session, job, client.anew() if anew else client, folder, self._request.path)
 
     def _finish(self, execution: Execution) -> BenchmarkResult:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from ..config.models import without_model
+from ..config.models import without_label
 
 
 class ByBenchmark(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """All models of a benchmark in one worker, in order: the baseline first."""
+    """All models of a benchmark in one worker, the baseline first; groups of ``--dist=loadgroup`` stay whole."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return without_model(nodeid)
+        if nodeid.rfind("@") > nodeid.rfind("]"):
+            return nodeid.rpartition("@")[2]
+        return without_label(nodeid)

@@ -21,6 +21,7 @@ from ..client.replay import Replay
 from ..config.options import EvalSettings, Serving
 from ..deployment import Lender
 from ..endpoint import REPLAY_SCHEME, Endpoint
+from ..evaluation import Place
 from ..server import ServerAddress
 from .announce import Announcer
 from .meeting import ENDING
@@ -52,7 +53,7 @@ class EvalSession:
         served: by base URL, what this process borrowed.
         shared: a folder in which the workers of pytest-xdist share their limits; None where there are none.
         ahead: what was sent ahead of its item.
-        measured: the Runs of the baseline model, by item (without the model) and task.
+        measured: the Runs of the baseline model, by item (without the model) and which of its runs.
         wake: set when something happened that the main thread waits for.
     """
 
@@ -63,7 +64,7 @@ class EvalSession:
     served: dict[str, Served] = field(default_factory=dict)
     shared: Path | None = None
     ahead: Ahead | None = None
-    measured: dict[tuple[str, str], Path] = field(default_factory=dict)
+    measured: dict[tuple[str, int], Place] = field(default_factory=dict)
     wake: threading.Event = field(default_factory=threading.Event)
     parent: int = field(default_factory=os.getppid)
     started: float = field(default_factory=time.monotonic)

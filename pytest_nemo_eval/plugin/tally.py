@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from ..config.models import BASELINE, label_of, without_model
-from ..config.settings import Tier
+from ..config.models import BASELINE, is_of, without_model
+from ..config.settings import CompositeSettings, Tier
 from ..errors import EvalError
 from ..gates import Decision, Judged, Part, SessionVerdict, Verdict, decide_session, judge_composite
 from ..report import Row
-from ..runs import GateRecord
+from ..runs import GateRecord, RunRecord
 from ..runs.reader import read_record
 from .outcome import Kind, outcome_of
 from .rules import SessionRules
 
+_NOTHING = Row(benchmark="", verdict="")
+"""Of an item that has not run."""
 EXIT_INCONCLUSIVE = 6
 EXIT_INFRASTRUCTURE = 7
 
@@ -29,6 +31,8 @@ class Tally:
         self.kinds: dict[str, Kind] = {}
         self.rows: list[tuple[str, Row]] = []
         self.rules: list[SessionRules] = []
+        self.files: list[set[str]] = []
+        self.models: dict[str, str] = {}
         self.other_failures = 0
         self.other_passes = 0
         self.expected: set[str] = set()
@@ -47,7 +51,8 @@ class Tally:
         elif outcome is not None:
             self.kinds[report.nodeid] = _weightier(self.kinds.get(report.nodeid), outcome.kind)
             self.rows += [(report.nodeid, row) for row in outcome.rows]
-            self.rules += [rules for rules in outcome.rules if rules not in self.rules]
+            self.models[report.nodeid] = outcome.model
+            self._note_rules(report.nodeid, outcome.rules)
         elif report.failed:
             self.other_failures += 1
         elif report.when == "call" and report.passed:
@@ -80,17 +85,42 @@ class Tally:
         notes = [row.note for name, row in self.rows if name == item and row.verdict == "error"]
         return notes[0] if notes else "ended in an error"
 
+    def _note_rules(self, item: str, found: Iterable[SessionRules]) -> None:
+        for rules in found:
+            if rules not in self.rules:
+                self.rules.append(rules)
+                self.files.append(set())
+            self.files[self.rules.index(rules)].add(_file(item))
+
     def _missing(self) -> Iterator[str]:
         for rules in self.rules:
-            for name, label in itertools.product(rules.required, self._models()):
-                if not any(_is_called(name, label, item, row) for item, row in self.rows):
-                    of = f" of {label}" if label else ""
-                    yield f"{name}{of} is required by {rules.origin} and was not evaluated"
+            for name in rules.required:
+                for label in self._labels([name], rules):
+                    if not any(self._is_called(name, label, item, row) for item, row in self.rows):
+                        of = f" of {label}" if label else ""
+                        yield f"{name}{of} is required by {rules.origin} and was not evaluated"
 
-    def _models(self) -> list[str]:
-        """The labels of the models that are judged; "" alone where there is one model."""
-        labels = {label_of(item) for item in (*self.expected, *(item for item, _ in self.rows))}
-        return sorted(labels - {BASELINE, ""}) or [""]
+    def _labels(self, names: Collection[str], rules: SessionRules) -> list[str]:
+        """Which of several models these benchmarks are judged of: those of the files that have any of them."""
+        items = [*((item, _NOTHING) for item in self.expected), *self.rows]
+        under = self.files[self.rules.index(rules)]
+        files = {
+            _file(item)
+            for item, row in items
+            if _file(item) in under and any(self._is_called(name, self._label(item), item, row) for name in names)
+        }
+        return sorted({self._label(item) for item, _ in items if _file(item) in files} - {BASELINE}) or [""]
+
+    def _label(self, item: str) -> str:
+        """The label of an item's model, also of one that did not run."""
+        if item in self.models:
+            return self.models[item]
+        return next((label for label in set(self.models.values()) if label and is_of(item, label)), "")
+
+    def _is_called(self, name: str, label: str, item: str, row: Row) -> bool:
+        """Whether a policy or a composite means this row, as one of the model with this label."""
+        tail = without_model(item, label).rpartition("::")[2]
+        return self._label(item) == label and name in (tail, tail.partition("[")[0], row.benchmark, row.name)
 
     def _judged(self) -> Iterator[Judged]:
         for item, row in self.rows:
@@ -113,55 +143,52 @@ class Tally:
     def _composites(self) -> Iterator[tuple[str, Row, str]]:
         """(name, row, what broke) of each composite of each model, drawn from the Runs."""
         for rules in self.rules:
-            for (name, settings), label in itertools.product(rules.composites.items(), self._models()):
-                item = f"{rules.origin}::{name}" + (f"[@{label}]" if label else "")
-                left_out = [key for key in settings.weights if not self._was_selected(key, label)]
-                if left_out:
-                    note = f"not judged: {', '.join(left_out)} was not selected"
-                    yield item, Row(benchmark=name, model=label, verdict="not judged", note=note), ""
-                    continue
-                try:
-                    parts = {key: self._part(key, label, settings.metric, rules) for key in settings.weights}
-                    found = judge_composite(name, settings, parts)
-                except EvalError as error:
-                    yield item, Row(benchmark=name, model=label, verdict="error", note=str(error)), f"{name}: {error}"
-                    continue
-                gate = GateRecord(
-                    condition=found.condition,
-                    verdict=found.verdict.value,
-                    tier=found.tier.value,
-                    explanation=found.explanation,
-                    decided_by=found.decided_by.value,
-                )
-                verdict = "advisory" if found.tier is Tier.ADVISORY else found.verdict.value
-                row = Row(
-                    benchmark=name,
-                    model=label,
-                    verdict=verdict,
-                    threshold=found.condition,
-                    note=found.explanation,
-                    gates=(gate,),
-                    warnings=(found.warning,) if found.warning else (),
-                )
-                yield item, row, ""
+            for name, settings in rules.composites.items():
+                for label in self._labels(settings.weights, rules):
+                    item = f"{rules.origin}::{name}" + (f"[@{label}]" if label else "")
+                    row, broken = self._composite(name, settings, label, rules)
+                    yield item, msgspec.structs.replace(row, model=label), broken
+
+    def _composite(self, name: str, settings: CompositeSettings, label: str, rules: SessionRules) -> tuple[Row, str]:
+        left_out = [key for key in settings.weights if not self._was_selected(key, label)]
+        if left_out:
+            note = f"not judged: {', '.join(left_out)} was not selected"
+            return Row(benchmark=name, verdict="not judged", note=note), ""
+        try:
+            records = {key: self._record(key, label, rules) for key in settings.weights}
+            if label and len({(record.model.id, record.model.path) for record in records.values()}) > 1:
+                raise EvalError(f"{rules.origin} weighs Runs of two models that are both called {label}")
+            found = judge_composite(
+                name, settings, {key: _part(key, record, settings.metric, rules) for key, record in records.items()}
+            )
+        except EvalError as error:
+            return Row(benchmark=name, verdict="error", note=str(error)), f"{name}: {error}"
+        gate = GateRecord(
+            condition=found.condition,
+            verdict=found.verdict.value,
+            tier=found.tier.value,
+            explanation=found.explanation,
+            decided_by=found.decided_by.value,
+        )
+        row = Row(
+            benchmark=name,
+            verdict="advisory" if found.tier is Tier.ADVISORY else found.verdict.value,
+            threshold=found.condition,
+            note=found.explanation,
+            gates=(gate,),
+            warnings=(found.warning,) if found.warning else (),
+        )
+        return row, ""
 
     def _was_selected(self, name: str, label: str) -> bool:
-        nothing = Row(benchmark="", verdict="")
-        items = [(item, nothing) for item in self.expected]
-        return any(_is_called(name, label, item, row) for item, row in (*items, *self.rows))
+        items = [(item, _NOTHING) for item in self.expected]
+        return any(self._is_called(name, label, item, row) for item, row in (*items, *self.rows))
 
-    def _part(self, key: str, label: str, metric: str, rules: SessionRules) -> Part:
-        rows = [row for item, row in self.rows if _is_called(key, label, item, row) and row.run]
+    def _record(self, key: str, label: str, rules: SessionRules) -> RunRecord:
+        rows = [row for item, row in self.rows if self._is_called(key, label, item, row) and row.run]
         if len(rows) != 1:
             raise EvalError(f"{rules.origin} weighs {key}, of which this session has {len(rows)} finished runs")
-        record = read_record(Path(rows[0].run))
-        if metric not in record.benchmark.scores:
-            raise EvalError(f"{rules.origin} weighs the {metric} of {key}, which its Run does not have")
-        score = record.benchmark.scores[metric]
-        beside = next((found for found in record.comparisons if found.metric == metric), None)
-        if beside is None:
-            return Part(score.value, score.stderr)
-        return Part(score.value, score.stderr, beside.difference, beside.stderr)
+        return read_record(Path(rows[0].run))
 
     def exit_code(self, code: int, verdict: SessionVerdict | None) -> int:
         """The session's exit code: pytest's own, but for failures that are no failures of the model."""
@@ -225,7 +252,15 @@ def _weightier(first: Kind | None, second: Kind) -> Kind:
     return next((kind for kind in _WEIGHT if kind in (first, second)), second)
 
 
-def _is_called(name: str, label: str, item: str, row: Row) -> bool:
-    """Whether a policy or a composite means this row, as one of the model with this label."""
-    tail = without_model(item).rpartition("::")[2]
-    return label_of(item) == label and name in (tail, tail.partition("[")[0], row.benchmark, row.name)
+def _part(key: str, record: RunRecord, metric: str, rules: SessionRules) -> Part:
+    if metric not in record.benchmark.scores:
+        raise EvalError(f"{rules.origin} weighs the {metric} of {key}, which its Run does not have")
+    score = record.benchmark.scores[metric]
+    beside = next((found for found in record.comparisons if found.metric == metric), None)
+    if beside is None:
+        return Part(score.value, score.stderr)
+    return Part(score.value, score.stderr, beside.difference, beside.stderr)
+
+
+def _file(item: str) -> str:
+    return item.partition("::")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,32 @@ def test_a_hook_that_raises_fails_the_deployment(
     result = pytester.runpytest_subprocess("-p", "tests.example_plugin.plugin")
     assert result.ret == 7
     result.stdout.fnmatch_lines([f"*the hook {hook} raised KeyError('oops')*"])
+
+
+def test_a_sample_that_is_none(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("def pytest_nemo_eval_sample(sample): return 'a sample'")
+    write_suite(pytester, task())
+    result = pytester.runpytest_subprocess("--model-url=http://127.0.0.1:9/v1")
+    assert result.ret == 7
+    result.stdout.fnmatch_lines(["*the hook pytest_nemo_eval_sample gave 'a sample', which is no Sample*"])
+
+
+def test_a_judge_that_breaks_hides_no_missed_gate(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("def pytest_nemo_eval_judge(result): raise KeyError('oops')")
+    write_suite(pytester, task(gate=0.9))
+    with serving(right_up_to(5)) as fake:
+        assert pytester.runpytest_subprocess(f"--model-url={fake.url}").ret == 1
+
+
+def test_two_sessions_of_one_process(pytester: pytest.Pytester) -> None:
+    for name in ("one", "two"):
+        folder = pytester.mkdir(name)
+        (folder / "conftest.py").write_text(
+            f"def pytest_nemo_eval_register(registry): registry.add('scorer', 'mine', '{name}:it')"
+        )
+        (folder / f"test_{name}.py").write_text("def test_it(): pass")
+    program = "import pytest, sys; sys.exit(pytest.main(['one']) or pytest.main(['two']))"
+    assert pytester.run(sys.executable, "-c", program).ret == 0
 
 
 def test_a_judge_cannot_make_a_missed_gate_pass(pytester: pytest.Pytester) -> None:

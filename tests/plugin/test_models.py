@@ -226,7 +226,8 @@ def test_the_next_run_resumes_each(pytester: pytest.Pytester) -> None:
         (("--model-path=a", "--baseline-model-path=b", "--baseline-model-url=http://x"), "two baselines"),
         (("--model-path=a", "--baseline-model-path=b", "--eval-baseline=old"), "give one of them"),
         (("--model-url=http://x", "--baseline-model-url=http://y", "--api-key-env=K"), "would be sent to x and y"),
-        (("--model-path=baseline", "--baseline-model-path=b"), "beside baseline, which means another"),
+        (("--model-url=http://x", "--model-url=http://y", "--eval-save-baseline=b"), "saves the Runs of one model"),
+        (("--eval-set", "deployment.model_path=[a, b]"), "a list of models stands in a suite file"),
         (
             ("--model-url=http://x", "--baseline-model-url=http://y", "--max-model-len=9"),
             "--max-model-len is for mod",
@@ -248,6 +249,14 @@ def test_what_cannot_be(pytester: pytest.Pytester, options: tuple[str, ...], wor
         ),
         ("deployment:\n  model_path: [a, 3]", "eval_it.yaml:2: deployment.model_path: a list of models holds"),
         ("deployment: {model_path: [a, a]}", "eval_it.yaml:1: the model a is given twice"),
+        (
+            "deployment: {model_path: a}\ntarget: {api_endpoint: {model_id: [x, y]}}",
+            "eval_it.yaml:2: a deployment serves one model",
+        ),
+        (
+            "target: {api_endpoint: {url: ['http://x', 'http://y'], api_key: '${HOME}'}}",
+            "the key in HOME would be sent to x and y",
+        ),
     ],
 )
 def test_lists_that_are_none(pytester: pytest.Pytester, head: str, words: str) -> None:
