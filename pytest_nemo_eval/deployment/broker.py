@@ -161,12 +161,12 @@ class Broker:
                 return
             deployment.released = True
             del self._deployments[deployment.spec.key]
+        if deployment.server is not None:  # told by whoever saw the last item end: what a thread writes may be captured
+            self._report(f"no item needs it any more: {shlex.join(deployment.server.argv)}")
         threading.Thread(target=self._end, args=(deployment,), daemon=True).start()
 
     def _end(self, deployment: _Deployment) -> None:
         with deployment.lock:
-            if deployment.server is not None:
-                self._report(f"no item needs it any more: {shlex.join(deployment.server.argv)}")
             self._stop(deployment)
 
     def _make_room(self, deployment: _Deployment) -> None:

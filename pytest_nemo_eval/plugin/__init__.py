@@ -121,20 +121,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(MARK)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # --ff has its say in a wrapper too
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
-    result = yield
-    asks = options.TASKS_READ in config.stash or any(EVALUATION in item.stash for item in items)
-    settings = options.read_settings(config) if asks else None
-    if settings is not None and (settings.models or options.TASKS_READ in config.stash):  # else it is one deployment
-        from .turns import sort_by_deployment
-
-        sort_by_deployment(items, settings)
-    return result
-
-
 @pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist must have spoken before xdist says that it has collected
 def pytest_collection_finish(session: pytest.Session) -> None:
+    _sort(session.config, session.items)  # after all who sort while they collect, such as --ff
     if options.TASKS_READ in session.config.stash:
         from .checks import check_overrides
 
@@ -145,6 +134,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from .active import activate
 
     activate(session.config, session.items)
+
+
+def _sort(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Items of one deployment one after another, the baseline model's first."""
+    from_files = options.TASKS_READ in config.stash
+    if not (from_files or any(EVALUATION in item.stash for item in items)):
+        return
+    settings = options.read_settings(config)
+    if from_files or settings.models:  # else there is one deployment at most
+        from .turns import sort_by_deployment
+
+        sort_by_deployment(items, settings)
 
 
 @pytest.hookimpl(optionalhook=True)

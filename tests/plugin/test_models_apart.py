@@ -27,7 +27,7 @@ def test_an_id_of_the_users_own_names_no_model(pytester: pytest.Pytester) -> Non
 
         @pytest.mark.parametrize("who", ["me@here"])
         def test_it(run_benchmark, who):
-            {SUMS})
+            {SUMS.replace('"sums"', '"other"', 1)})
     """)
     with serving(right_up_to(3)) as fake:
         result = pytester.runpytest_subprocess(f"--model-url={fake.url}")
@@ -200,8 +200,8 @@ def test_each_run_of_a_test_has_a_baseline_of_its_own(pytester: pytest.Pytester)
 @MODES
 @pytest.mark.parametrize("how", ["loadgroup", "loadfile", "worksteal"])
 def test_ways_to_distribute(pytester: pytest.Pytester, mode: tuple[str, ...], how: str) -> None:
-    write_suite(pytester, task(more=DROP), task("again", more=DROP), task("third", more=DROP))
-    write_sums(pytester.path, 40)
+    drop = "      gates: {accuracy: {max_drop: 0.1, decide_by: point}}\n"
+    write_suite(pytester, task(more=drop), task("again", more=drop), task("third", more=drop))
     pytester.makepyfile(f"""
         import pytest
 
