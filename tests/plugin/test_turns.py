@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.plugin.modes import EVERY_MODE
 from tests.plugin.suites import task, write_suite
-from tests.processes import with_argument
+from tests.processes import Background, wait_for, with_argument
 from tests.servers import write_vllm
 
 TASKS = tuple(task(name, gate=0.9) for name in ("first", "second", "third"))
@@ -73,3 +75,17 @@ def test_one_deployment_keeps_the_order_of_files(pytester: pytest.Pytester, fold
     result = pytester.runpytest_subprocess("-v")
     result.assert_outcomes(passed=4)
     assert starts(folder) == 1
+
+
+def test_those_that_can_be_up_together_start_together(
+    pytester: pytest.Pytester, folder: Path, background: Background
+) -> None:
+    """Two workers need one each: both are started before either is ready."""
+    for model in ("red", "blue"):
+        head = deployment(model, ", server_args: {slow: 600}")
+        write_suite(pytester, TASKS[0], name=f"eval_{model}.yaml", head=head)
+    process = background([sys.executable, "-m", "pytest", "-n", "2"], cwd=pytester.path)
+    wait_for(lambda: (folder / "starts").exists() and starts(folder) == 2, 60)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == pytest.ExitCode.INTERRUPTED
+    assert with_argument(str(folder / "bin")) == []
