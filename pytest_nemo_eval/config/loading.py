@@ -12,13 +12,12 @@ import msgspec
 
 from ..chat import Json
 from ..errors import ConfigError
-from .registry import ADDED
 
 Keys = TypeVar("Keys", bound=msgspec.Struct)
 
 
 def find_named(what: str, name: str, group: str, built_in: Iterable[str]) -> Any:
-    """What a plugin, an entry point of ``group``, or a path names.
+    """What an entry point of ``group``, or a path, names.
 
     Args:
         what: it is, for errors: ``interceptor``.
@@ -27,9 +26,6 @@ def find_named(what: str, name: str, group: str, built_in: Iterable[str]) -> Any
     Raises:
         ConfigError: there is none, or it cannot be imported.
     """
-    added = ADDED.load(what.replace("-evaluation ", "_eval_"), name)
-    if added is not None:
-        return added
     return _own(what, name) if ":" in name else _entry_point(what, name, group, built_in)
 
 

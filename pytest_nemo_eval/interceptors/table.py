@@ -53,10 +53,12 @@ def create_interceptor(name: str, config: Mapping[str, Json]) -> Interceptor:
     """
     if name in NOT_HERE:
         raise ConfigError(f"the interceptor {name} {NOT_HERE[name]}")
-    if name in BUILT_IN and ADDED.path(_KIND, name) is None:
+    found = ADDED.load(_KIND, name)
+    if found is None and name in BUILT_IN:
         home, kind = import_module(f".{name}", __package__), BUILT_IN[name]
         return cast(Interceptor, getattr(home, kind)(read_keys(_KIND, name, getattr(home, f"{kind}Config"), config)))
-    found = find_named(_KIND, name, GROUP, BUILT_IN)
+    if found is None:
+        found = find_named(_KIND, name, GROUP, BUILT_IN)
     return cast(Interceptor, make_named(_KIND, name, found, config))
 
 

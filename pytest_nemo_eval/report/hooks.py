@@ -33,12 +33,15 @@ def create_hook(name: str, config: Mapping[str, Json]) -> Hook:
     Raises:
         ConfigError: there is none, its keys are not as it wants them, or it cannot be called.
     """
-    if name in BUILT_IN and ADDED.path("post_eval_hook", name) is None:
+    found = ADDED.load("post_eval_hook", name)
+    if found is None and name in BUILT_IN:
         module, kind = BUILT_IN[name]
         home: Any = import_module(f".{module}", __package__)
         hook: Hook = getattr(home, kind)(read_keys(_KIND, name, getattr(home, f"{kind}Config"), config))
         return hook
-    made = make_named(_KIND, name, find_named(_KIND, name, GROUP, BUILT_IN), config)
+    if found is None:
+        found = find_named(_KIND, name, GROUP, BUILT_IN)
+    made = make_named(_KIND, name, found, config)
     called = made if inspect.isroutine(made) else getattr(made, "__call__", None)  # noqa: B004  # may be a coroutine function
     if called is None or inspect.iscoroutinefunction(called):
         raise ConfigError(f"the {_KIND} {name} is called as hook(run_folder), and must be no async function")
